@@ -1,0 +1,1 @@
+"""Puhui: the whole online consumer-lending loop of a licensed lender."""

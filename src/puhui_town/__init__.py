@@ -1,0 +1,1 @@
+"""The town: the simulated world outside the lender."""
