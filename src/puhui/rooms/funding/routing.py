@@ -1,0 +1,115 @@
+"""Who funds what: a pure choice over the funders' terms, the same for the same loan whatever else happens meanwhile.
+
+The order in which funders are tried is a keyed hash of the loan's id and the funder's, so that loans spread over all of them and
+nobody can steer one. The first whose terms, quota and limits allow the share takes it; two take it together only where no single one
+can give the least that the law asks of a partner.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from puhui.foundation.money import Money
+from puhui.foundation.rates import PPM
+from puhui.rooms.funding.terms import Book, FundingPolicy, Terms, Wanted, misfit, overfull
+from puhui.vocabulary.ids import LoanId, PartnerId
+
+LENDER = PartnerId("lender")
+_KEY = b"puhui.funding.routing.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A funder's part of a loan. The legs' ppm add up to 1,000,000 and their sums to the loan."""
+
+    partner_id: PartnerId
+    share_ppm: int
+    share: Money
+
+
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A funder that was tried before those chosen, and the field that kept it out."""
+
+    partner_id: PartnerId
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Who is to fund a loan: the lender's leg first, then the partners'. Only the lender's leg: nobody else can, and the loan is not joint."""
+
+    legs: tuple[Leg, ...]
+    passed_over: tuple[PassedOver, ...]
+
+    @property
+    def partners(self) -> tuple[Leg, ...]:
+        return tuple(leg for leg in self.legs if leg.partner_id != LENDER)
+
+
+def preference(loan_id: LoanId, partner_ids: Iterable[PartnerId]) -> list[PartnerId]:
+    """Put the funders in the order in which this loan tries them."""
+    return sorted(partner_ids, key=lambda partner_id: (_weight(loan_id, partner_id), partner_id))
+
+
+def route(
+    wanted: Wanted,
+    *,
+    terms: Mapping[PartnerId, Terms],
+    books: Mapping[PartnerId, Book],
+    policy: FundingPolicy,
+    refused: Collection[PartnerId] = (),
+) -> Route:
+    """Choose the funders of a loan among those whose terms are given (the listed ones), leaving out those that have refused it."""
+    passed: list[PassedOver] = []
+    shares: dict[PartnerId, int] = {}
+    for partner_id in preference(wanted.loan_id, terms):
+        if partner_id in refused:
+            passed.append(PassedOver(partner_id, "refused"))
+            continue
+        fitting = _fit(terms[partner_id], wanted, books[partner_id], policy)
+        if isinstance(fitting, str):
+            passed.append(PassedOver(partner_id, fitting))
+            continue
+        if fitting >= policy.partner_share_min_ppm:
+            return Route(_legs(wanted.amount, [(partner_id, fitting)]), tuple(passed))
+        shares[partner_id] = fitting
+    for first, second in combinations(shares, 2):
+        if shares[first] + shares[second] >= policy.partner_share_min_ppm:
+            return Route(_legs(wanted.amount, [(first, shares[first]), (second, shares[second])]), tuple(passed))
+    return Route(_legs(wanted.amount, []), tuple(passed))
+
+
+def may_be_joint(*, own_joint: Money, own_all: Money, share_of_lender: Money, policy: FundingPolicy) -> bool:
+    """Say whether one more joint loan keeps the joint book within its part of all the lender's own loans."""
+    return (own_joint + share_of_lender).fen * PPM <= policy.joint_book_max_ppm * (own_all + share_of_lender).fen
+
+
+def _fit(terms: Terms, wanted: Wanted, book: Book, policy: FundingPolicy) -> int | str:
+    """Give the largest share up to the aim that this funder can take, or the field in the way."""
+    if field := misfit(terms, wanted):
+        return field
+    share_ppm = min(policy.share_aim_ppm, terms.share_max_ppm) // policy.share_step_ppm * policy.share_step_ppm
+    if share_ppm < max(terms.share_min_ppm, policy.share_step_ppm):
+        return "share"
+    return overfull(terms, _part(wanted.amount, share_ppm), book, policy) or share_ppm
+
+
+def _legs(amount: Money, partners: list[tuple[PartnerId, int]]) -> tuple[Leg, ...]:
+    """Give the partners whole fen, never above their share, and the lender the rest."""
+    theirs = [Leg(partner_id, share_ppm, _part(amount, share_ppm)) for partner_id, share_ppm in partners]
+    own_ppm = PPM - sum(leg.share_ppm for leg in theirs)
+    own = Money(amount.fen - sum(leg.share.fen for leg in theirs))
+    legs = (Leg(LENDER, own_ppm, own), *theirs)
+    assert sum(leg.share_ppm for leg in legs) == PPM, legs
+    assert sum(leg.share.fen for leg in legs) == amount.fen, legs
+    return legs
+
+
+def _part(amount: Money, share_ppm: int) -> Money:
+    return Money(amount.fen * share_ppm // PPM)
+
+
+def _weight(loan_id: LoanId, partner_id: PartnerId) -> bytes:
+    return hashlib.blake2b(f"{loan_id}|{partner_id}".encode(), key=_KEY, digest_size=8).digest()
