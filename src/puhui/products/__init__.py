@@ -1,0 +1,1 @@
+"""The products on sale, as data: one TOML file each, read by `vocabulary.products`."""
