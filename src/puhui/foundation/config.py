@@ -16,6 +16,7 @@ from puhui.foundation.clock import ClockMode
 from puhui.foundation.refusals import Refusal
 
 SERVICES = ("rail", "bureau", "local-bureau", "checks", "sign", "message", "entry", "shop", "funder")
+FIRST_DAY = datetime.fromisoformat("2026-09-01T06:00:00+08:00")
 T = TypeVar("T")
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -49,7 +50,7 @@ class Config:
     port: int = 8000
     public_url: str = ""
     clock: ClockMode = ClockMode.LIVE
-    clock_at: datetime = datetime.fromisoformat("2026-09-01T06:00:00+08:00")
+    clock_at: datetime = FIRST_DAY
     clock_speed: int = 4320
     tick_s: int = 60
     driver_key_file: str = ""

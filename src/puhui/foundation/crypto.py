@@ -54,9 +54,9 @@ class FieldKeys:
         """Decrypt. Raises CellDamaged."""
         key_id = int.from_bytes(cell[:2], "big")
         key = self.keys.get(key_id)
+        if key is None:
+            raise CellDamaged(field=field, key_id=key_id)
         try:
-            if key is None:
-                raise InvalidTag
             return AESGCM(key).decrypt(cell[2:14], cell[14:], f"{field}|{whose}".encode())
         except (InvalidTag, ValueError):
             raise CellDamaged(field=field, key_id=key_id) from None
@@ -103,7 +103,8 @@ def load_keys(path: Path, *, make: bool = False) -> FieldKeys:
             raise KeyFileUnusable(path=path, why="others may read it; set its mode to 0600")
         data = json.loads(path.read_text("utf-8"))
         ring = FieldKeys({int(k): b64decode(v) for k, v in data["keys"].items()}, b64decode(data["index_key"]))
-        assert ring.keys and all(len(key) == 32 for key in [*ring.keys.values(), ring.index_key])
+        assert ring.keys
+        assert all(len(key) == 32 for key in [*ring.keys.values(), ring.index_key])
     except FileNotFoundError:
         raise KeyFileUnusable(path=path, why="it does not exist") from None
     except (ValueError, KeyError, AssertionError, AttributeError, TypeError):

@@ -1,0 +1,61 @@
+"""The driver of stepped runs: moves the clock, and lets everything due be done. Only stepped, on loopback, with the driver's key."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from puhui.foundation import flows
+from puhui.foundation.clock import ClockMode
+from puhui.foundation.desk import Desk, store_clock
+from puhui.foundation.refusals import BadField, Refusal
+from puhui.foundation.runner import drain
+from puhui.web.wire import Reply, Signed, answer_signed, parse
+
+
+class DriverOnly(Refusal):
+    """This call is for the driver of a stepped run on loopback alone; {why}."""
+
+    code = "driver.only"
+    status = 403
+
+
+class Advance(msgspec.Struct):
+    """Move the clock to `to`; `run` does everything due up to then."""
+
+    to: datetime
+    run: bool = True
+
+
+async def advance(request: Request) -> Response:
+    """`POST /driver/v1/clock/advance` -> `{quiet, did, next_due?}`."""
+    return await answer_signed(request.app.state.desk, request, _advance, keeps_receipt=False)
+
+
+def demand_driver(desk: Desk, signed: Signed) -> None:
+    """Raise DriverOnly unless the driver itself asks, in a stepped run, on loopback."""
+    if signed.owner != "driver":
+        raise DriverOnly(why=f"{signed.owner} is not the driver")
+    if desk.clock.mode is not ClockMode.STEPPED or not desk.config.is_loopback:
+        raise DriverOnly(why="this is no stepped run on loopback")
+
+
+async def _advance(desk: Desk, signed: Signed) -> Reply:
+    demand_driver(desk, signed)
+    body = parse(signed.body, Advance)
+    if body.to.tzinfo is None:
+        raise BadField(field="to", why="an instant carries its zone")
+    to = body.to.astimezone(UTC)
+    if to > desk.clock.now():
+        desk.clock.step_to(to)
+        async with desk.work() as work:
+            await store_clock(work)
+    did = await drain(desk, to) if body.run else 0
+    async with desk.work(durable=False) as work:
+        due = await flows.next_due(work)
+    answer: dict[str, Any] = {"quiet": True, "did": did}
+    if due is not None:
+        answer["next_due"] = due.isoformat()
+    return Reply(answer)
