@@ -3,10 +3,12 @@
 A step takes a parsed body and gives a `StepAnswer`; "everything a page shows is in it".
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
+
+import msgspec
 
 
 class State(Enum):
@@ -57,3 +59,15 @@ class StepAnswer:
     next: tuple[str, ...]
     show: Mapping[str, Any] = field(default_factory=dict)
     poll_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BorrowerStep:
+    """One step of the borrower's API: the struct its body is parsed into, the journey that answers, and whether it needs no log-in (`is_open`).
+
+    `run` is called as `run(desk, session=..., body=..., key=...)` and gives a StepAnswer.
+    """
+
+    body: type[msgspec.Struct]
+    run: Callable[..., Awaitable[StepAnswer]]
+    is_open: bool = False
