@@ -23,7 +23,7 @@ class Finding:
     segment: str = ""
 
 
-class Malformed(Exception):
+class Malformed(Exception):  # noqa: N818 - it states a fact
     """The file or line cannot be read; nothing of it was taken."""
 
     def __init__(self, *findings: Finding) -> None:

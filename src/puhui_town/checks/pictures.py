@@ -65,7 +65,8 @@ def _bits(picture: Picture) -> NDArray[np.bool_]:
     assert 0 <= picture.number < 2**32, picture.number
     head = (KINDS.index(picture.kind) << 12 | VARIANTS.index(picture.variant) << 4).to_bytes(2, "big") + picture.number.to_bytes(4, "big")
     word = head + (zlib.crc32(head) & 0xFFFF).to_bytes(2, "big")
-    return np.unpackbits(np.frombuffer(word, dtype=np.uint8)).reshape(CELLS - 2, CELLS - 2).astype(np.bool_)
+    bits: NDArray[np.bool_] = np.unpackbits(np.frombuffer(word, dtype=np.uint8)).astype(np.bool_)
+    return bits.reshape(CELLS - 2, CELLS - 2)
 
 
 def _cells(inner: NDArray[np.bool_]) -> NDArray[np.bool_]:
