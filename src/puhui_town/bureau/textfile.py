@@ -84,12 +84,22 @@ class Record:
     def account(self) -> str:
         """The account, agreement or id number that the record speaks of, as far as it says."""
         base = self.segments["B"].fields if "B" in self.segments else self.fields
-        for name in ("AcctCode", "ContractCode", "OdBnesCode", "DelRecCode", "ModRecCode", "IDNum"):
-            if found := base.get(name):
-                return found
-        return ""
+        return next((base[name] for name in _NAMED_BY[self.record_type] if base.get(name)), "")
 
 
+_NAMED_BY: dict[str, tuple[str, ...]] = {
+    "110": ("IDNum",),
+    "114": ("DelRecCode", "IDNum"),
+    "210": ("AcctCode",),
+    "211": ("OdBnesCode",),
+    "212": ("ModRecCode", "AcctCode"),
+    "213": ("DelRecCode", "AcctCode"),
+    "214": ("DelRecCode", "AcctCode"),
+    "215": ("AcctCode",),
+    "220": ("ContractCode",),
+    "221": ("OdBnesCode",),
+    "224": ("DelRecCode", "ContractCode"),
+}
 _SPACE = re.compile(r"\s+")
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True)
 

@@ -72,7 +72,7 @@ def _bits(picture: Picture) -> NDArray[np.bool_]:
 def _cells(inner: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The inner bits with the ring around them."""
     rows, columns = np.indices((CELLS, CELLS))
-    cells = (rows + columns) % 2 == 0
+    cells: NDArray[np.bool_] = (rows + columns) % 2 == 0
     cells[1:-1, 1:-1] = inner
     return cells
 
