@@ -171,10 +171,10 @@ def _text_en(contract: Contract) -> str:
         "2. {amount} yuan for {months} months, {method_en}, {rate} a year, counted by {basis}. Interest runs from the day the money arrives.",
         "3. Every cost stands in the cost table (SHA-256 {table_sha256}). What is not in it, nobody may charge.",
         "4. Overdue principal bears {penalty} a year in place of the contract's interest, not compounded; paid on the due day is on time.",
-        "5. You may pay early at any time, free, with interest to the day. Free before the pay-out; within {cooling} days after it you may give the loan "
-        "back with the interest to that day.",
-        "6. Annex, mandate: the lender may draw what is due from the account ending in {tail} ({bank}), at most {max_each} yuan each time, until "
-        "{until}. You may switch collecting off at any time.",
+        ("5. You may pay early at any time, free, with interest to the day. Free before the pay-out; within {cooling} days after it you may give the loan "
+        "back with the interest to that day."),
+        ("6. Annex, mandate: the lender may draw what is due from the account ending in {tail} ({bank}), at most {max_each} yuan each time, until "
+        "{until}. You may switch collecting off at any time."),
         "7. Each payment is divided among those who lend by their shares; you pay the lender alone, who answers for how partners collect.",
     ]
     if contract.lender_may_step_in:
