@@ -1,0 +1,51 @@
+"""Arrears: who has fallen behind, in which stage, what is tried, what was promised, and who asked for mercy.
+
+Words: stage, collection case, promise, hardship, outsourcer. Owns the tables of schema `arrears`.
+Keeps: one open case a loan; a stage is a function of days late; a closed case is never opened again, a new one is.
+"""
+
+from puhui.rooms.arrears.operations import (
+    Plan,
+    answer_hardship,
+    ask_hardship,
+    assign,
+    break_promises,
+    end_case,
+    erase,
+    export,
+    fall_behind,
+    hear_payment,
+    plan_today,
+    promise,
+)
+from puhui.rooms.arrears.stage import PLAN, Act, Planned, Stage, next_planned, stage_of
+from puhui.rooms.arrears.store import CollectionCase, Hardship, cases_of, find_hardship, hardships_of, open_cases, promises_of, stage_counts
+
+__all__ = [
+    "PLAN",
+    "Act",
+    "CollectionCase",
+    "Hardship",
+    "Plan",
+    "Planned",
+    "Stage",
+    "answer_hardship",
+    "ask_hardship",
+    "assign",
+    "break_promises",
+    "cases_of",
+    "end_case",
+    "erase",
+    "export",
+    "fall_behind",
+    "find_hardship",
+    "hardships_of",
+    "hear_payment",
+    "next_planned",
+    "open_cases",
+    "plan_today",
+    "promise",
+    "promises_of",
+    "stage_counts",
+    "stage_of",
+]
