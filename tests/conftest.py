@@ -1,17 +1,25 @@
-"""The database of the tests: one server for the session (fsync off), one migrated template, a fresh database for each test."""
+"""What the tests stand on: one server for the session (fsync off), one migrated template, a fresh database, a desk and a Work for each test."""
 
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 
 import asyncpg
 import pytest
 
 from puhui.foundation import server
+from puhui.foundation.clock import Clock, ClockMode
+from puhui.foundation.config import Config
+from puhui.foundation.desk import Desk, Wiring, open_desk
 from puhui.foundation.migrations import migrate
+from puhui.foundation.work import Work
+
+MORNING = datetime(2026, 9, 1, 1, tzinfo=UTC)  # 2026-09-01 09:00 in Shanghai
 
 
 @dataclass
@@ -78,3 +86,21 @@ def database_url(databases: Databases) -> Iterator[str]:
     name = asyncio.run(databases.make())
     yield databases.url(name)
     asyncio.run(databases.drop(name))
+
+
+@pytest.fixture
+async def desk(database_url: str, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk with nothing wired, on a stepped clock that stands at nine in the morning of 2026-09-01, Shanghai."""
+    config = Config(home=tmp_path, database_url=database_url, clock=ClockMode.STEPPED, pool_size=8)
+    opened = await open_desk(config, Wiring(), owner="test", clock=Clock(ClockMode.STEPPED, MORNING))
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture
+async def work(desk: Desk) -> AsyncIterator[Work]:
+    """One Work, committed when the test is over."""
+    async with desk.work() as opened:
+        yield opened

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 FEN_MAX = 10**15
-_YUAN = re.compile(r"^(-?)(\d{1,13})(?:\.(\d{1,2}))?$")
+_YUAN = re.compile(r"^(-?)(\d{1,13})(?:\.(\d{1,2}))?$", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
