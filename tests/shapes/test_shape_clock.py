@@ -20,6 +20,7 @@ MAY_ASK = {
     "foundation/crypto.py": "fresh nonces and keys; no stored value depends on their order",
     "foundation/signing.py": "fresh keys",
     "foundation/keyfiles.py": "fresh keys",
+    "foundation/services.py": "the nonce of a request",
     "foundation/server.py": "a fresh folder name on the machine",
 }
 DOORS = ("cli/", "proofs/")
