@@ -8,18 +8,20 @@ All hours are Asia/Shanghai. `person` is the population's opaque key. Tables hol
 """
 
 import tomllib
-from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from enum import Enum
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
-SHANGHAI = timezone(timedelta(hours=8))
-LATE_STATUSES = frozenset("1234567B")
+import msgspec
 
-Table = MutableMapping[str, Any]
+from puhui_town.wire.store import Store
+from puhui_town.wire.words import SHANGHAI, instant
+
+LATE_STATUSES = frozenset("1234567B")
 
 
 class Kind(Enum):
@@ -106,63 +108,79 @@ def rules() -> Rules:
     )
 
 
-class Breaches:
-    """The watch over one run. `table(name)` gives the store's table of that name."""
+class Seen(msgspec.Struct, frozen=True):
+    """One breach."""
 
-    def __init__(self, table: Callable[[str], Table], *, strict: bool = False) -> None:
-        self._seen = table("breaches.seen")
-        self._consents = table("breaches.consents")
-        self._witnessed = table("breaches.witnessed")
-        self._unwitnessed = table("breaches.unwitnessed")
-        self._readings = table("breaches.readings")
-        self._debtors = table("breaches.debtors")
-        self._owed = table("breaches.owed")
-        self._contacts = table("breaches.contacts")
-        self._opted_out = table("breaches.opted_out")
-        self._notices = table("breaches.notices")
-        self._strict = strict
+    kind: str
+    person: str
+    subject: str
+    at: str
+    facts: dict[str, str | int]
+
+
+class Consent(msgspec.Struct, frozen=True):
+    """What a resident consented to under one id. `uses` holds the subjects of each counted use."""
+
+    items: list[str]
+    purpose: str
+    until: date
+    withdrawn_at: datetime | None = None
+    sha256: str = ""
+    uses: dict[str, list[str]] = {}
+
+
+class Breaches:
+    """The watch over one run. `strict` makes a use for an unwitnessed person a breach, too."""
+
+    def __init__(self, store: Store, *, strict: bool = False) -> None:
+        self._seen = store.table("breaches.seen", Seen)
+        self._consents = store.table("breaches.consents", Consent)
+        self._witnessed = store.table("breaches.witnessed", bool)
+        self._unwitnessed = store.table("breaches.unwitnessed", int)
+        self._shown_ms = store.table("breaches.shown", int)
+        self._confirmed = store.table("breaches.confirmed", str)
+        self._readers = store.table("breaches.readers", bool)
+        self._debtors = store.table("breaches.debtors", bool)
+        self._owed = store.table("breaches.owed", dict[str, int])
+        self._contacts = store.table("breaches.contacts", dict[str, int])
+        self._opted_out = store.table("breaches.opted_out", bool)
+        self._notices = store.table("breaches.notices", datetime)
+        self.strict = strict
         self.rules = rules()
 
     # -- what was seen --------------------------------------------------------------------------------------------------
 
     def note(self, kind: Kind, *, person: str, at: datetime, subject: str = "", **facts: str | int) -> None:
         """Write down a breach, once per (kind, person, subject). `facts` name ids, days and sums, never a name or number of a person."""
-        key = f"{kind.value}|{person}|{subject or at.isoformat()}"
+        key = f"{kind.value}|{person}|{subject or instant(at)}"
         if key not in self._seen:
-            self._seen[key] = {"kind": kind.value, "person": person, "subject": subject, "at": at.isoformat(), "facts": facts}
+            self._seen.put(key, Seen(kind.value, person, subject, instant(at), facts))
 
-    def all_seen(self) -> list[dict[str, Any]]:
+    def all_seen(self) -> list[Seen]:
         """Every breach in order of (at, kind, person, subject)."""
-        return sorted(self._seen.values(), key=lambda seen: (seen["at"], seen["kind"], seen["person"], seen["subject"]))
+        return sorted(self._seen.values(), key=lambda seen: (seen.at, seen.kind, seen.person, seen.subject))
 
     @property
     def unwitnessed_uses(self) -> int:
-        return sum(int(count) for count in self._unwitnessed.values())
+        return sum(self._unwitnessed.values())
 
     # -- consents -------------------------------------------------------------------------------------------------------
 
-    def consent_given(self, *, person: str, consent_id: str, items: Iterable[str], purpose: str, until: date, at: datetime) -> None:
+    def consent_given(self, *, person: str, consent_id: str, items: Iterable[str], purpose: str, until: date) -> None:
         """A resident consented, and the platform gave this id for it. Several items under one id add up."""
         key = f"{person}|{consent_id}"
         earlier = self._consents.get(key)
-        named = sorted({*items, *(earlier["items"] if earlier else ())})
-        self._witnessed[person] = True
-        self._consents[key] = {
-            "items": named,
-            "purpose": purpose,
-            "until": until.isoformat(),
-            "given_at": at.isoformat(),
-            "withdrawn_at": "",
-            "sha256": "",
-            "uses": {},
-        }
+        named = sorted({*items, *(earlier.items if earlier else ())})
+        self._witnessed.put(person, True)
+        self._consents.put(key, Consent(named, purpose, until))
 
     def consent_withdrawn(self, *, person: str, consent_id: str, at: datetime) -> None:
         """A resident took a consent back; from `grace_s` later on it allows nothing."""
         key = f"{person}|{consent_id}"
-        self._witnessed[person] = True
-        if entry := self._consents.get(key):
-            self._consents[key] = {**entry, "withdrawn_at": entry["withdrawn_at"] or at.isoformat()}
+        self._witnessed.put(person, True)
+        entry = self._consents.get(key)
+        if entry is not None and entry.withdrawn_at is None:
+            self._consents.put(key, msgspec.structs.replace(entry, withdrawn_at=at))
 
     def use_consent(
         self, *, person: str, consent_id: str, use: str, at: datetime, subject: str, sha256: str = "", uses_max: int | None = None
@@ -171,35 +189,36 @@ class Breaches:
 
         `use` is a name of `[consent.items]`; `subject` the query or check. A use that is allowed counts, once per subject.
         """
-        if not self._strict and person not in self._witnessed:
-            self._unwitnessed[person] = int(self._unwitnessed.get(person, 0)) + 1
+        if not self.strict and person not in self._witnessed:
+            self._unwitnessed.put(person, (self._unwitnessed.get(person) or 0) + 1)
             return Standing.UNWITNESSED
         key = f"{person}|{consent_id}"
         entry = self._consents.get(key)
         standing = self._standing(entry, use=use, at=at, sha256=sha256, uses_max=uses_max, subject=subject)
-        if standing is Standing.LIVE:
-            assert entry is not None
-            if uses_max is not None or (sha256 and not entry["sha256"]):
-                uses = {**entry["uses"], use: sorted({*entry["uses"].get(use, ()), subject})} if uses_max is not None else entry["uses"]
-                self._consents[key] = {**entry, "sha256": entry["sha256"] or sha256, "uses": uses}
-        else:
+        if standing is not Standing.LIVE:
             self.note(Kind.USE_WITHOUT_CONSENT, person=person, at=at, subject=subject, use=use, standing=standing.value)
+            return standing
+        assert entry is not None
+        uses = entry.uses
+        if uses_max is not None:
+            uses = {**uses, use: sorted({*uses.get(use, ()), subject})}
+        changed = msgspec.structs.replace(entry, uses=uses, sha256=entry.sha256 or sha256)
+        if changed != entry:
+            self._consents.put(key, changed)
         return standing
 
-    def _standing(
-        self, entry: dict[str, Any] | None, *, use: str, at: datetime, sha256: str, uses_max: int | None, subject: str
-    ) -> Standing:
+    def _standing(self, entry: Consent | None, *, use: str, at: datetime, sha256: str, uses_max: int | None, subject: str) -> Standing:
         if entry is None:
             return Standing.UNKNOWN
-        if entry["withdrawn_at"] and at > datetime.fromisoformat(entry["withdrawn_at"]) + self.rules.consent_grace:
+        if entry.withdrawn_at is not None and at > entry.withdrawn_at + self.rules.consent_grace:
             return Standing.WITHDRAWN
-        if at.astimezone(SHANGHAI).date() > date.fromisoformat(entry["until"]):
+        if at.astimezone(SHANGHAI).date() > entry.until:
             return Standing.EXPIRED
-        if not self.rules.items.get(use, frozenset({use})) & set(entry["items"]):
+        if not self.rules.items.get(use, frozenset({use})) & set(entry.items):
             return Standing.OTHER_ITEM
-        if sha256 and entry["sha256"] and entry["sha256"] != sha256:
+        if sha256 and entry.sha256 and entry.sha256 != sha256:
             return Standing.ALTERED
-        if uses_max is not None and len({*entry["uses"].get(use, ()), subject}) > uses_max:
+        if uses_max is not None and len({*entry.uses.get(use, ()), subject}) > uses_max:
             return Standing.USED_UP
         return Standing.LIVE
 
@@ -207,39 +226,40 @@ class Breaches:
 
     def cost_shown(self, *, person: str, table_sha256: str, now_ms: int) -> None:
         """A resident began to read this cost table. `now_ms` is the clock of short waits (PROTOCOLS 1.6)."""
-        self._readings[f"{person}|table|{table_sha256}"] = now_ms
-        self._readings[f"{person}|reads"] = True
+        self._shown_ms.put(f"{person}|{table_sha256}", now_ms)
+        self._readers.put(person, True)
 
     def cost_confirmed(self, *, person: str, table_sha256: str, contract_sha256: str) -> None:
         """The resident confirmed the table, and the platform answered with this contract."""
-        self._readings[f"{person}|contract|{contract_sha256}"] = table_sha256
+        self._confirmed.put(f"{person}|{contract_sha256}", table_sha256)
 
     def signed(self, *, person: str, contract_sha256: str, at: datetime, now_ms: int) -> None:
         """The authority signed a contract for the person."""
-        self._debtors[person] = True
-        if f"{person}|reads" not in self._readings:
+        self._debtors.put(person, True)
+        if person not in self._readers:
             return
-        table = self._readings.get(f"{person}|contract|{contract_sha256}")
-        shown_ms = self._readings.get(f"{person}|table|{table}") if table else None
-        if shown_ms is None:
-            self.note(Kind.SIGNED_BEFORE_READING, person=person, at=at, subject=contract_sha256, read_s=0)
-        elif now_ms - int(shown_ms) < self.rules.reading_time_s * 1000:
-            self.note(Kind.SIGNED_BEFORE_READING, person=person, at=at, subject=contract_sha256, read_s=(now_ms - int(shown_ms)) // 1000)
+        table = self._confirmed.get(f"{person}|{contract_sha256}")
+        shown_ms = self._shown_ms.get(f"{person}|{table}") if table else None
+        read_ms = now_ms - shown_ms if shown_ms is not None else 0
+        if read_ms < self.rules.reading_time_s * 1000:
+            self.note(Kind.SIGNED_BEFORE_READING, person=person, at=at, subject=contract_sha256, read_s=read_ms // 1000)
 
     # -- money ---------------------------------------------------------------------------------------------------------------
 
     def paid_out(self, *, person: str, loan_id: str, amount_fen: int, at: datetime) -> None:
         """The rail paid a loan out. What was paid and not yet taken back is the least that the person can owe."""
-        self._debtors[person] = True
-        self._owed[person] = {**self._owed.get(person, {}), loan_id: int(self._owed.get(person, {}).get(loan_id, 0)) + amount_fen}
-        least = sum(max(int(owed), 0) for owed in self._owed[person].values())
+        self._debtors.put(person, True)
+        owed = self._owed.get(person) or {}
+        owed = {**owed, loan_id: owed.get(loan_id, 0) + amount_fen}
+        self._owed.put(person, owed)
+        least = sum(max(left, 0) for left in owed.values())
         if least > self.rules.per_person_cap_fen:
             self.note(Kind.OVER_PERSON_CAP, person=person, at=at, subject=loan_id, owed_fen=least)
 
     def paid_back(self, *, person: str, loan_id: str, amount_fen: int) -> None:
         """The rail took money of the person for this loan, or a pay-out came back."""
-        owed = self._owed.get(person, {})
-        self._owed[person] = {**owed, loan_id: int(owed.get(loan_id, 0)) - amount_fen}
+        owed = self._owed.get(person) or {}
+        self._owed.put(person, {**owed, loan_id: owed.get(loan_id, 0) - amount_fen})
 
     # -- contacts ------------------------------------------------------------------------------------------------------------
 
@@ -273,12 +293,12 @@ class Breaches:
             )
         if purpose in self.rules.notice_purposes and any(word in template.lower() for word in self.rules.notice_words):
             for user in users:
-                self._notices[user] = min(str(self._notices.get(user, "9999")), at.astimezone(UTC).isoformat())
+                self._notices.put(user, min(self._notices.get(user) or at, at))
 
     def opted_out(self, *, users: Sequence[str]) -> None:
         """Someone replied with a word that opts out."""
         for user in users:
-            self._opted_out[user] = True
+            self._opted_out.put(user, True)
 
     def has_opted_out(self, users: Sequence[str], purpose: str) -> bool:
         return purpose in self.rules.opt_out_ends and any(user in self._opted_out for user in users)
@@ -296,10 +316,10 @@ class Breaches:
     def _count(self, counter: str, person: str, at: datetime, subject: str, *, most_a_day: int, most_a_week: int | None = None) -> None:
         day = at.astimezone(SHANGHAI).date()
         counts: dict[str, int] = {
-            past: count for past, count in self._contacts.get(counter, {}).items() if date.fromisoformat(past) > day - timedelta(days=7)
+            past: count for past, count in (self._contacts.get(counter) or {}).items() if date.fromisoformat(past) > day - timedelta(days=7)
         }
         counts[day.isoformat()] = counts.get(day.isoformat(), 0) + 1
-        self._contacts[counter] = counts
+        self._contacts.put(counter, counts)
         if counts[day.isoformat()] > most_a_day:
             self.note(Kind.CONTACT_TOO_OFTEN, person=person, at=at, subject=subject, in_a_day=counts[day.isoformat()])
         if most_a_week is not None and sum(counts.values()) > most_a_week:
@@ -309,5 +329,6 @@ class Breaches:
 
     def bad_mark_sent(self, *, person: str, account: str, month: str, status: str, at: datetime) -> None:
         """A first late month of an account reached the bureau at `at`; the person must have been told before."""
-        if status in LATE_STATUSES and str(self._notices.get(person, "9999")) > at.astimezone(UTC).isoformat():
+        told = self._notices.get(person)
+        if status in LATE_STATUSES and (told is None or told > at):
             self.note(Kind.BAD_MARK_BEFORE_NOTICE, person=person, at=at, subject=account, month=month, status=status)

@@ -5,32 +5,44 @@ became known, the register can also tell how an account stood at an earlier inst
 """
 
 from collections import defaultdict
-from collections.abc import MutableMapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+
+import msgspec
 
 from puhui_town.bureau.accounts import Account, Agreement, correct_account, load_account, load_agreement
 from puhui_town.bureau.rules import findings
 from puhui_town.bureau.textfile import Finding, Record, Segment
+from puhui_town.wire.store import Table
 
 AGREEMENT_TYPES = frozenset({"220", "221", "224"})
 PERSON_TYPES = frozenset({"110", "114"})
 
 
+class Row(msgspec.Struct, frozen=True):
+    """One accepted record, and when it became known. A segment is (element, fields, rows)."""
+
+    n: int
+    at: datetime
+    reporter: str
+    type: str
+    fields: dict[str, str]
+    segments: dict[str, tuple[str, dict[str, str], list[dict[str, str]]]]
+
+
 class Register:
     """Accounts by their id, agreements by theirs, and the log under both."""
 
-    def __init__(self, log: MutableMapping[str, Any]) -> None:
+    def __init__(self, log: Table[Row]) -> None:
         self._log = log
         self._accounts: dict[str, Account] = {}
         self._origin: dict[str, str] = {}
         self._agreements: dict[str, Agreement] = {}
-        self._rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._rows: dict[str, list[Row]] = defaultdict(list)
         self._by_person: dict[str, list[str]] = defaultdict(list)
-        for row in sorted(log.values(), key=lambda row: int(row["n"])):
+        for row in sorted(log.values(), key=lambda row: row.n):
             self._fold(_record(row), row)
-        self._next = 1 + max((int(row["n"]) for row in log.values()), default=0)
+        self._next = 1 + max((row.n for row in log.values()), default=0)
 
     def account(self, account: str) -> Account | None:
         return self._accounts.get(account)
@@ -43,15 +55,9 @@ class Register:
         found = (*self._foreign(record, reporter), *findings(record, self))
         if found:
             return found
-        row: dict[str, Any] = {
-            "n": self._next,
-            "at": at.isoformat(),
-            "reporter": reporter,
-            "type": record.record_type,
-            "fields": record.fields,
-            "segments": {letter: [part.element, part.fields, list(part.rows)] for letter, part in record.segments.items()},
-        }
-        self._log[f"{self._next:09d}"] = row
+        segments = {letter: (part.element, part.fields, list(part.rows)) for letter, part in record.segments.items()}
+        row = Row(self._next, at, reporter, record.record_type, record.fields, segments)
+        self._log.put(f"{self._next:09d}", row)
         self._next += 1
         self._fold(record, row)
         return ()
@@ -64,9 +70,9 @@ class Register:
     def _as_of(self, origin: str, as_of: datetime) -> Account | None:
         account: Account | None = None
         for row in self._rows[origin]:
-            if datetime.fromisoformat(row["at"]) <= as_of:
+            if row.at <= as_of:
                 record = _record(row)
-                account = load_account(account, record, row["reporter"]) if record.record_type == "210" else _corrected(account, record)
+                account = load_account(account, record, row.reporter) if record.record_type == "210" else _corrected(account, record)
         return account
 
     def _foreign(self, record: Record, reporter: str) -> tuple[Finding, ...]:
@@ -75,15 +81,15 @@ class Register:
             return (Finding("F09", "the account was reported by another"),)
         return ()
 
-    def _fold(self, record: Record, row: dict[str, Any]) -> None:
+    def _fold(self, record: Record, row: Row) -> None:
         if record.record_type in PERSON_TYPES:
             return
         if record.record_type in AGREEMENT_TYPES:
-            self._fold_agreement(record, row["reporter"])
+            self._fold_agreement(record, row.reporter)
             return
         before = self._accounts.pop(record.account, None)
-        origin = self._origin.pop(record.account, record.account) if before else f"{record.account}#{row['n']}"
-        account = load_account(before, record, row["reporter"]) if record.record_type == "210" else _corrected(before, record)
+        origin = self._origin.pop(record.account, record.account) if before else f"{record.account}#{row.n}"
+        account = load_account(before, record, row.reporter) if record.record_type == "210" else _corrected(before, record)
         assert account is not None, "a correction was taken for an account that is not there"
         if before is None:
             self._by_person[account.id_number].append(origin)
@@ -106,6 +112,6 @@ def _corrected(account: Account | None, record: Record) -> Account | None:
     return correct_account(account, record) if account is not None else None
 
 
-def _record(row: dict[str, Any]) -> Record:
-    segments = {letter: Segment(element, dict(fields), tuple(dict(part) for part in rows)) for letter, (element, fields, rows) in row["segments"].items()}
-    return Record(row["type"], segments, dict(row["fields"]))
+def _record(row: Row) -> Record:
+    segments = {letter: Segment(element, fields, tuple(rows)) for letter, (element, fields, rows) in row.segments.items()}
+    return Record(row.type, segments, row.fields)

@@ -6,10 +6,13 @@ code through `take`, and only one of their own purpose.
 
 import hashlib
 import hmac
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
+
+import msgspec
+
+from puhui_town.wire.store import Table
 
 OtpPurpose = Literal["login", "identity", "bind", "sign", "pay", "unmask"]
 PURPOSES: tuple[str, ...] = get_args(OtpPurpose)
@@ -41,10 +44,21 @@ class Outcome:
         return self.taken is Taken.RIGHT
 
 
+class Code(msgspec.Struct, frozen=True):
+    """A code that was made. `left` is how many tries are left."""
+
+    phone: str
+    purpose: str
+    subject: str
+    made_ms: int
+    left: int = TRIES
+    used: bool = False
+
+
 class OtpBook:
     """All codes of the run, in the table given; `now_ms` is the clock of signature windows (PROTOCOLS 1.6)."""
 
-    def __init__(self, table: MutableMapping[str, Any], secret: bytes) -> None:
+    def __init__(self, table: Table[Code], secret: bytes) -> None:
         self._table = table
         self._secret = secret
 
@@ -53,7 +67,7 @@ class OtpBook:
         assert purpose in PURPOSES, purpose
         otp_id = f"otp-{hashlib.sha256(f'{key}|{phone}|{purpose}'.encode()).hexdigest()[:24]}"
         if otp_id not in self._table:
-            self._table[otp_id] = {"phone": phone, "purpose": purpose, "subject": subject, "made_ms": now_ms, "left": TRIES, "used": False}
+            self._table.put(otp_id, Code(phone, purpose, subject, now_ms))
         return otp_id, self.code(otp_id)
 
     def code(self, otp_id: str) -> str:
@@ -68,23 +82,22 @@ class OtpBook:
         entry = self._table.get(otp_id)
         if entry is None:
             return Outcome(Taken.UNKNOWN)
-        left = int(entry["left"])
-        if entry["used"]:
+        if entry.used:
             return Outcome(Taken.USED)
-        if now_ms - int(entry["made_ms"]) > GOOD_FOR_MS or left == 0:
+        if now_ms - entry.made_ms > GOOD_FOR_MS or entry.left == 0:
             return Outcome(Taken.EXPIRED)
-        is_for_this = (
-            entry["purpose"] == purpose and (subject is None or entry["subject"] == subject) and (phone is None or entry["phone"] == phone)
-        )
+        is_for_this = entry.purpose == purpose and subject in {None, entry.subject} and phone in {None, entry.phone}
         if not is_for_this:
-            return Outcome(Taken.NOT_FOR_THIS, left)
-        is_right = hmac.compare_digest(self.code(otp_id).encode(), code.encode())
-        self._table[otp_id] = {**entry, "used": True} if is_right else {**entry, "left": left - 1}
-        return Outcome(Taken.RIGHT, left, str(entry["phone"])) if is_right else Outcome(Taken.WRONG, left - 1)
+            return Outcome(Taken.NOT_FOR_THIS, entry.left)
+        if hmac.compare_digest(self.code(otp_id).encode(), code.encode()):
+            self._table.put(otp_id, msgspec.structs.replace(entry, used=True))
+            return Outcome(Taken.RIGHT, entry.left, entry.phone)
+        self._table.put(otp_id, msgspec.structs.replace(entry, left=entry.left - 1))
+        return Outcome(Taken.WRONG, entry.left - 1)
 
     def forget(self, now_ms: int) -> int:
         """Drop codes that are long over; gives how many."""
-        old = [otp_id for otp_id, entry in self._table.items() if now_ms - int(entry["made_ms"]) > 10 * GOOD_FOR_MS]
+        old = [otp_id for otp_id, entry in self._table.items() if now_ms - entry.made_ms > 10 * GOOD_FOR_MS]
         for otp_id in old:
-            del self._table[otp_id]
+            self._table.drop(otp_id)
         return len(old)
