@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -99,7 +99,7 @@ def test_a_killed_server_is_started_again_with_all_that_was_committed(home):
     started = server.start(home)
     ask(started.url, "create table kept as select 7 as seven")
     os.kill(started.pid, signal.SIGKILL)
-    wait_until_dead(started)
+    wait_until(lambda: started.pid is None)
     assert started.revive()
     assert ask(started.url, "select seven from kept") == 7
     assert not started.revive()
@@ -110,6 +110,7 @@ def test_a_killed_server_is_a_zombie_of_its_starter_and_yet_another_program_star
     program = subprocess.Popen([sys.executable, "-c", PROGRAM, str(home)], stdout=subprocess.PIPE)
     pid = int(program.stdout.readline())
     os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z")
     after = server.start(home, fsync=False)
     assert after.is_ours
     assert after.pid != pid
@@ -179,7 +180,8 @@ def test_the_log_of_the_server_holds_no_values_of_rows(home):
     started.stop()
 
 
-def wait_until_dead(started: server.Server) -> None:
+def wait_until(is_so: Callable[[], bool]) -> None:
     until = time.monotonic() + 20
-    while started.pid is not None and time.monotonic() < until:
+    while not is_so():
+        assert time.monotonic() < until
         time.sleep(0.02)

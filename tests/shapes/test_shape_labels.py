@@ -38,6 +38,9 @@ def mistakes(columns: list[tuple[str, str, str]], labels: Mapping[str, Mapping[s
     found += [f"[{table}] is labelled and does not exist" for table in labels.keys() - tables]
     found += [f"[{table}] has no labels" for table in tables - labels.keys()]
     for table, section in labels.items():
+        if not isinstance(section, Mapping):
+            found.append(f"{table} is no section: every table has one, [{table}]")
+            continue
         rest = section.get("rest")
         found += [f"[{table}] rest = {rest!r} is no level"] if rest is not None and rest not in LEVELS else []
         found += [f"[{table}] {key} is no level" for key in section.keys() - {"rest", *LEVELS}]
