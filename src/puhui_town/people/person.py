@@ -170,7 +170,7 @@ def _draw(seed: str, n: int, a: Assumptions) -> Person:
         np.exp(a.number("outside.service_prudence") * traits.prudence + 0.6 * z[9])
     )  # fmt: skip
     service = min(service, 0.45 * usual)
-    bare = min(bare, 0.93 * usual - service)
+    bare = min(bare, a.number("living.bare_max") * usual - service)
     buffer = a.number("living.buffer_months") * bare * float(np.exp(a.number("living.buffer_prudence") * traits.prudence + 0.3 * z[10]))
     reservation = a.number("need.reservation_middle") * float(
         np.exp(a.number("need.reservation_sd") * (0.9 * z[11] - 0.3 * traits.numeracy - 0.3 * traits.patience))
