@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 from puhui.rooms.decisions.known import DAY_US, BureauAccount, BureauReport, Known, Missing, Seen, SeenSource, Value, look
 
@@ -215,7 +216,7 @@ def _gap_max(source: str, kind: str, days: int, sign: int, reason: str) -> Varia
     def ask(seen: Seen, at: SeenSource) -> Value:
         lane = at.lane(kind)
         moments = lane.at_us[lane.since(seen.start(days)) :]
-        return max(b - a for a, b in zip(moments, moments[1:], strict=False)) // DAY_US if len(moments) > 1 else Missing.NO_EVENT
+        return max(b - a for a, b in pairwise(moments)) // DAY_US if len(moments) > 1 else Missing.NO_EVENT
 
     return _over(source, f"gap.max.{days}d", kind, days, "days", ("最长间隔", "longest gap"), sign, reason, ask)
 

@@ -1,7 +1,8 @@
 """What is known of a person when a decision is made: events by source, the bureau report, the application. Values only.
 
 Times are whole microseconds since 1970 UTC. A row speaks only if it happened, and was known, before the instant A of the decision;
-of several revisions of an event the newest known one speaks.
+of several revisions of an event the newest known one speaks. Older than 720 days, or beyond the newest 1,000 of a source, nothing speaks:
+so a history is the same whoever kept it and for how long.
 """
 
 from bisect import bisect_left
@@ -12,6 +13,8 @@ from enum import StrEnum
 from typing import Any
 
 DAY_US = 86_400_000_000
+HISTORY_DAYS = 720
+ROWS_MAX = 1_000
 SOURCES = ("telco", "utility", "shopping", "wallet", "bank_flow", "social_insurance", "device", "farm")
 
 
@@ -157,7 +160,8 @@ def _see(rows: Sequence[HistoryEvent], at_us: int) -> SeenSource | Missing:
             before = in_force.get(row.event_id)
             if before is None or (before.known_us, before.revision) < (row.known_us, row.revision):
                 in_force[row.event_id] = row
-    visible = sorted((row for row in in_force.values() if row.at_us < at_us), key=lambda row: (row.at_us, row.event_id))
+    since_us = at_us - HISTORY_DAYS * DAY_US
+    visible = sorted((row for row in in_force.values() if since_us <= row.at_us < at_us), key=lambda row: (row.at_us, row.event_id))[-ROWS_MAX:]
     if not visible:
         return Missing.NO_RECORD
     kinds: dict[str, list[HistoryEvent]] = {}

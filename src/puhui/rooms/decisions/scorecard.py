@@ -9,6 +9,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from puhui.foundation.refusals import Refusal
@@ -121,7 +122,7 @@ def open_scorecard(data: bytes) -> Scorecard:
 
 def _check(card: Scorecard) -> None:
     table = card.probabilities_ppm
-    if not table or any(not 0 <= p <= 1_000_000 for p in table) or any(a < b for a, b in zip(table, table[1:], strict=False)):
+    if not table or any(not 0 <= p <= 1_000_000 for p in table) or any(a < b for a, b in pairwise(table)):
         raise ArtefactDamaged(sha256=card.sha256, why="more points must never mean a higher probability")
     for item in card.characteristics:
         if len(item.points) != len(item.edges) + 1 or list(item.edges) != sorted(set(item.edges)):
