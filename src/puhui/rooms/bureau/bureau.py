@@ -7,7 +7,7 @@ from typing import Any
 from puhui.foundation.services import Answer, Service, Unknown
 from puhui.vocabulary.permits import Permit
 
-ITEM, PURPOSE, RECIPIENT = "bureau_report", "credit_assessment", "bureau"
+ITEM, PURPOSE, RECIPIENT = "credit_report", "credit_assessment", "bureau"
 
 
 async def query(
