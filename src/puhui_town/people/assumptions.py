@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 
-class NotAnAssumption(ValueError):
+class NotAnAssumptionError(ValueError):
     """The population file has a value without a note, or lacks one that the people need."""
 
 
@@ -40,13 +40,13 @@ class Assumptions:
 def read_population(text: str) -> Assumptions:
     """Read a population file. Names that it leaves out keep their default, so a file may say only what differs.
 
-    Raises NotAnAssumption when a value has no note, or no default of its name exists.
+    Raises NotAnAssumptionError when a value has no note, or no default of its name exists.
     """
     given = dict(_leaves(tomllib.loads(text), ""))
     defaults = _default_values()
     unknown = sorted(set(given) - set(defaults))
     if unknown:
-        raise NotAnAssumption(f"unknown names in the population file: {', '.join(unknown)}")
+        raise NotAnAssumptionError(f"unknown names in the population file: {', '.join(unknown)}")
     return Assumptions({**defaults, **given}, hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -70,10 +70,10 @@ def _leaves(table: dict[str, Any], head: str) -> Iterator[tuple[str, Any]]:
     for key, entry in table.items():
         name = f"{head}{key}"
         if not isinstance(entry, dict):
-            raise NotAnAssumption(f"{name} stands without a note: write {{ value = …, note = … }}")
+            raise NotAnAssumptionError(f"{name} stands without a note: write {{ value = …, note = … }}")
         if "value" in entry:
             if not entry.get("note"):
-                raise NotAnAssumption(f"{name} has no note")
+                raise NotAnAssumptionError(f"{name} has no note")
             yield name, entry["value"]
         else:
             yield from _leaves(entry, f"{name}.")

@@ -45,7 +45,8 @@ class Futures:
     def share(self, months: int) -> Floats:
         """True probability of being 90 days late by then, per loan."""
         worst = {3: self.worst_3, 6: self.worst_6, 12: self.worst_12}[months]
-        return (worst >= LATE).mean(axis=1)
+        result: Floats = (worst >= LATE).mean(axis=1)
+        return result
 
 
 def futures(loans: list[Loan], a: Assumptions, *, each: int = 64) -> Futures:
@@ -58,20 +59,20 @@ def futures(loans: list[Loan], a: Assumptions, *, each: int = 64) -> Futures:
         normal[k], uniform[k] = generator.standard_normal((each, months, 3)), generator.random((each, months, 11))
     first = np.array([month_index(loan.start) for loan in loans])
     income, cost, windfall = np.empty(size), np.empty(size), np.empty(size)
-    for m in np.unique(first):
+    for m in sorted({month_index(loan.start) for loan in loans}):
         rows = np.flatnonzero(first == m)
         people = [loans[k].life.person for k in rows]
         drift = np.array([loans[k].life.months.drift[m - 1] for k in rows])[:, None]
         town = town_factor(people[0].seed, a)[m : m + months]
         town = np.pad(town, (0, months - len(town)))
-        lived = live_months(Wants.of(people, (1, 1)), Dice(normal[rows], uniform[rows]), int(m), a, town=town, drift_before=drift)
+        lived = live_months(Wants.of(people, (1, 1)), Dice(normal[rows], uniform[rows]), m, a, town=town, drift_before=drift)
         income[rows], cost[rows], windfall[rows] = lived.income, lived.cost, lived.windfall
         # the harvest of before the start still feeds the first months, and who is out of work starts out of work
-        for j, k in enumerate(rows):
+        for k in rows:
             life = loans[k].life
             if life.person.work == "farmer":
-                known = life.months.income[m : m + months]
-                income[k, :, : len(known)] = 0.6 * income[rows[j]][:, : len(known)] + 0.4 * known.mean()
+                new = np.minimum(np.arange(1, months + 1) / 12, 1.0)
+                income[k] = new * income[k] + (1 - new) * life.months.income[m - 1]
             elif life.months.out_of_work[m]:
                 income[k, :, :2] = np.minimum(income[k, :, :2], life.months.income[m])
     return _days(loans, income, cost, windfall, a, each)

@@ -72,4 +72,4 @@ def spend(cash: float, flow: float, buffer: float, spend_down: float, credit: fl
     above = cash - buffer
     if above > 0:
         cash -= spend_down * above
-    return cash if cash > -credit else -credit
+    return max(cash, -credit)

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from puhui_town.people import papers
 from puhui_town.people.assumptions import Assumptions, default_population
@@ -14,6 +15,8 @@ from puhui_town.people.streams import stream
 
 Work = Literal["farmer", "migrant", "factory", "shop_owner", "rider", "office", "casual", "none", "student"]
 Label = Literal["honest", "liar", "ring", "coached"]
+
+Floats = NDArray[np.float64]
 
 TRAITS = ("ability", "prudence", "honesty", "numeracy", "patience", "trust", "digital")
 SOURCES = ("telco", "utility", "shopping", "wallet", "bank_flow", "social_insurance", "device", "farm")
@@ -192,15 +195,16 @@ def _draw(seed: str, n: int, a: Assumptions) -> Person:
 
 
 @lru_cache(maxsize=8)
-def _factor_of(values: tuple[float, ...]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _factor_of(values: tuple[float, ...]) -> Floats:
     pairs = ((1, 4), (0, 3), (1, 2), (0, 6), (2, 5), (3, 6), (1, 3))
     matrix = np.eye(7)
     for (i, j), value in zip(pairs, values, strict=True):
         matrix[i, j] = matrix[j, i] = value
-    return np.linalg.cholesky(matrix)
+    factor: Floats = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+    return factor
 
 
-def _factor(a: Assumptions) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _factor(a: Assumptions) -> Floats:
     names = ("prudence_patience", "ability_numeracy", "prudence_honesty", "ability_digital", "honesty_trust", "numeracy_digital",
              "prudence_numeracy")  # fmt: skip
     return _factor_of(tuple(a.number(f"traits.correlation.{name}") for name in names))
@@ -258,7 +262,7 @@ def _household(seed: str, n: int, a: Assumptions) -> Household:
     return _lane(seed, n // LANE, a.numbers("family.adults_share"), a.number("family.one_purse"))[n % LANE]
 
 
-def _phones(seed: str, n: int, a: Assumptions, u: np.ndarray[tuple[int], np.dtype[np.float64]], living: TownPlace, ring: int | None
+def _phones(seed: str, n: int, a: Assumptions, u: Floats, living: TownPlace, ring: int | None
             ) -> tuple[Phone, ...]:  # fmt: skip
     village = living.kind == "village"
     small = u[18] < a.number("people.small_memory_village" if village else "people.small_memory_elsewhere")
@@ -275,7 +279,7 @@ def _phones(seed: str, n: int, a: Assumptions, u: np.ndarray[tuple[int], np.dtyp
     return tuple(phones)
 
 
-def _sources(a: Assumptions, u: np.ndarray[tuple[int], np.dtype[np.float64]], work: Work, living: TownPlace) -> frozenset[str]:
+def _sources(a: Assumptions, u: Floats, work: Work, living: TownPlace) -> frozenset[str]:
     shopping = a.number("has_source.shopping_village") if living.kind == "village" else a.number("has_source.shopping")
     shares = {name: a.number(f"has_source.{name}") for name in SOURCES} | {"shopping": shopping}
     shares["farm"] = a.number("has_source.farm") / 0.18 if work == "farmer" else 0.0
