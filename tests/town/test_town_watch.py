@@ -4,17 +4,19 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from puhui_town.breaches import Breaches, Kind, Standing
+from puhui_town.breaches import Breaches, Standing
+from puhui_town.wire.clock import Clock, ClockMode
 from puhui_town.wire.store import Store
 from puhui_town.wire.words import SHANGHAI
 
 NOON = datetime(2026, 9, 1, 12, 0, tzinfo=SHANGHAI)
+CLOCK = Clock.begin(ClockMode.STEPPED, NOON)
 LI, PHONE = "p-1", "12000000001"
 
 
 @pytest.fixture
 def watch() -> Breaches:
-    return Breaches(Store(None))
+    return Breaches(Store(None), CLOCK)
 
 
 def kinds(watch: Breaches) -> list[str]:
@@ -158,9 +160,10 @@ def test_a_first_bad_mark_waits_for_its_notice(watch: Breaches):
 
 def test_the_watch_survives_a_restart(tmp_path):
     store = Store(tmp_path / "town.sqlite")
-    consented(Breaches(store), "bureau")
-    Breaches(store).note(Kind.COLLECT_OVER_MANDATE, person=LI, at=NOON, subject="po-1")
+    consented(Breaches(store, CLOCK), "bureau")
+    Breaches(store, CLOCK).note("collect_over_mandate", LI, {"order_id": "po-1", "over_fen": 5})
     store.close()
-    again = Breaches(Store(tmp_path / "town.sqlite"))
+    again = Breaches(Store(tmp_path / "town.sqlite"), CLOCK)
     assert kinds(again) == ["collect-over-mandate"]
+    assert (again.all_seen()[0].subject, again.all_seen()[0].facts) == ("po-1", {"order_id": "po-1", "over_fen": 5})
     assert use(again) is Standing.LIVE

@@ -8,7 +8,7 @@ All hours are Asia/Shanghai. `person` is the population's opaque key. Tables hol
 """
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from puhui_town.wire.clock import Clock
 from puhui_town.wire.store import Store
 from puhui_town.wire.words import SHANGHAI, instant
 
@@ -132,7 +133,8 @@ class Consent(msgspec.Struct, frozen=True):
 class Breaches:
     """The watch over one run. `strict` makes a use for an unwitnessed person a breach, too."""
 
-    def __init__(self, store: Store, *, strict: bool = False) -> None:
+    def __init__(self, store: Store, clock: Clock, *, strict: bool = False) -> None:
+        self._clock = clock
         self._seen = store.table("breaches.seen", Seen)
         self._consents = store.table("breaches.consents", Consent)
         self._witnessed = store.table("breaches.witnessed", bool)
@@ -150,8 +152,18 @@ class Breaches:
 
     # -- what was seen --------------------------------------------------------------------------------------------------
 
-    def note(self, kind: Kind, *, person: str, at: datetime, subject: str = "", **facts: str | int) -> None:
-        """Write down a breach, once per (kind, person, subject). `facts` name ids, days and sums, never a name or number of a person."""
+    def note(self, kind: str, person: str, facts: Mapping[str, Any]) -> None:
+        """Take down what another service of the town saw now; `kind` is a value of `Kind`, `facts` hold ids, days and sums.
+
+        What it is about is the fact `subject`, else the first fact that is named an id.
+        """
+        seen = Kind(kind.replace("_", "-"))
+        subject = facts.get("subject") or next((value for name, value in facts.items() if name.endswith("_id")), "")
+        plain = {name: value if isinstance(value, int) else str(value) for name, value in facts.items() if name != "subject"}
+        self.saw(seen, person=person, at=self._clock.now(), subject=str(subject), **plain)
+
+    def saw(self, kind: Kind, *, person: str, at: datetime, subject: str = "", **facts: str | int) -> None:
+        """Write down a breach, once per (kind, person, subject). `facts` never hold a name or number of a person."""
         key = f"{kind.value}|{person}|{subject or instant(at)}"
         if key not in self._seen:
             self._seen.put(key, Seen(kind.value, person, subject, instant(at), facts))
@@ -196,7 +208,7 @@ class Breaches:
         entry = self._consents.get(key)
         standing = self._standing(entry, use=use, at=at, sha256=sha256, uses_max=uses_max, subject=subject)
         if standing is not Standing.LIVE:
-            self.note(Kind.USE_WITHOUT_CONSENT, person=person, at=at, subject=subject, use=use, standing=standing.value)
+            self.saw(Kind.USE_WITHOUT_CONSENT, person=person, at=at, subject=subject, use=use, standing=standing.value)
             return standing
         assert entry is not None
         uses = entry.uses
@@ -242,7 +254,7 @@ class Breaches:
         shown_ms = self._shown_ms.get(f"{person}|{table}") if table else None
         read_ms = now_ms - shown_ms if shown_ms is not None else 0
         if read_ms < self.rules.reading_time_s * 1000:
-            self.note(Kind.SIGNED_BEFORE_READING, person=person, at=at, subject=contract_sha256, read_s=read_ms // 1000)
+            self.saw(Kind.SIGNED_BEFORE_READING, person=person, at=at, subject=contract_sha256, read_s=read_ms // 1000)
 
     # -- money ---------------------------------------------------------------------------------------------------------------
 
@@ -254,7 +266,7 @@ class Breaches:
         self._owed.put(person, owed)
         least = sum(max(left, 0) for left in owed.values())
         if least > self.rules.per_person_cap_fen:
-            self.note(Kind.OVER_PERSON_CAP, person=person, at=at, subject=loan_id, owed_fen=least)
+            self.saw(Kind.OVER_PERSON_CAP, person=person, at=at, subject=loan_id, owed_fen=least)
 
     def paid_back(self, *, person: str, loan_id: str, amount_fen: int) -> None:
         """The rail took money of the person for this loan, or a pay-out came back."""
@@ -275,9 +287,9 @@ class Breaches:
         person = next((user for user in users if user in self._debtors), users[0])
         self._judge_hour(person, purpose, at, subject)
         if purpose in self.rules.opt_out_ends and any(user in self._opted_out for user in users):
-            self.note(Kind.CONTACT_AFTER_OPT_OUT, person=person, at=at, subject=subject, purpose=purpose)
+            self.saw(Kind.CONTACT_AFTER_OPT_OUT, person=person, at=at, subject=subject, purpose=purpose)
         if purpose in self.rules.debt_purposes and not any(user in self._debtors for user in users):
-            self.note(Kind.CONTACT_OF_THIRD_PARTY, person=person, at=at, subject=subject, purpose=purpose)
+            self.saw(Kind.CONTACT_OF_THIRD_PARTY, person=person, at=at, subject=subject, purpose=purpose)
         if purpose in self.rules.counted_purposes and call_answered is not None:
             counter = f"{person}|connected" if call_answered else f"{phone}|unanswered"
             most = self.rules.connected_calls_per_day_max if call_answered else self.rules.unanswered_calls_per_day_max
@@ -311,7 +323,7 @@ class Breaches:
         is_night = hour >= self.rules.night_from or hour < self.rules.night_until
         is_late_marketing = purpose == "marketing" and not self.rules.marketing_from <= hour < self.rules.marketing_until
         if (purpose in self.rules.night_purposes and is_night) or is_late_marketing:
-            self.note(Kind.CONTACT_AT_NIGHT, person=person, at=at, subject=subject, purpose=purpose)
+            self.saw(Kind.CONTACT_AT_NIGHT, person=person, at=at, subject=subject, purpose=purpose)
 
     def _count(self, counter: str, person: str, at: datetime, subject: str, *, most_a_day: int, most_a_week: int | None = None) -> None:
         day = at.astimezone(SHANGHAI).date()
@@ -321,9 +333,9 @@ class Breaches:
         counts[day.isoformat()] = counts.get(day.isoformat(), 0) + 1
         self._contacts.put(counter, counts)
         if counts[day.isoformat()] > most_a_day:
-            self.note(Kind.CONTACT_TOO_OFTEN, person=person, at=at, subject=subject, in_a_day=counts[day.isoformat()])
+            self.saw(Kind.CONTACT_TOO_OFTEN, person=person, at=at, subject=subject, in_a_day=counts[day.isoformat()])
         if most_a_week is not None and sum(counts.values()) > most_a_week:
-            self.note(Kind.CONTACT_TOO_OFTEN, person=person, at=at, subject=subject, in_a_week=sum(counts.values()))
+            self.saw(Kind.CONTACT_TOO_OFTEN, person=person, at=at, subject=subject, in_a_week=sum(counts.values()))
 
     # -- the register ----------------------------------------------------------------------------------------------------------
 
@@ -331,4 +343,4 @@ class Breaches:
         """A first late month of an account reached the bureau at `at`; the person must have been told before."""
         told = self._notices.get(person)
         if status in LATE_STATUSES and (told is None or told > at):
-            self.note(Kind.BAD_MARK_BEFORE_NOTICE, person=person, at=at, subject=account, month=month, status=status)
+            self.saw(Kind.BAD_MARK_BEFORE_NOTICE, person=person, at=at, subject=account, month=month, status=status)
