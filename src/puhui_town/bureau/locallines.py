@@ -6,7 +6,6 @@ Findings carry the ids of the rules they repeat (B02, B04..B08, B16), or `L01` f
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 
 import msgspec
@@ -35,9 +34,8 @@ class Line(msgspec.Struct, frozen=True, rename={"class_": "class"}):
     closed: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
-    """What the local bureau keeps of an account: its months with their lines, as JSON."""
+class Reported(msgspec.Struct, frozen=True):
+    """What the local bureau keeps of an account."""
 
     last_month: str
     is_closed: bool
