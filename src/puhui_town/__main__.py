@@ -14,10 +14,15 @@ import click
 from puhui_town.wire import Clock, ClockMode, Config, Town, open_town
 
 SERVICES: tuple[str, ...] = (
+    "puhui_town.breaches",
+    "puhui_town.checks",
     "puhui_town.rail",
     "puhui_town.funder",
+    "puhui_town.bureau",
+    "puhui_town.sign",
+    "puhui_town.message",
 )
-"""Packages with `install(world)`, in the order in which they move in."""
+"""Packages with `install(world)`, in the order in which they move in: the watch first, then the people, then who asks them."""
 
 FIRST_DAY = "2026-09-01T06:00:00+08:00"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
