@@ -1,0 +1,51 @@
+"""The application: every door of the house on one address."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from puhui.foundation.desk import Desk
+from puhui.foundation.refusals import NotFound
+from puhui.web import borrower, callbacks, driver, openapi, ops, partners, staff
+from puhui.web.wire import plain, refused
+
+SAFE = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
+
+
+def build(desk: Desk) -> Starlette:
+    """Build the application on an open desk."""
+    app = Starlette(
+        routes=[
+            *borrower.ROUTES,
+            Route("/callbacks/{service}", callbacks.receive, methods=["POST"]),
+            *partners.ROUTES,
+            *staff.ROUTES,
+            Route("/driver/v1/clock/advance", driver.advance, methods=["POST"]),
+            Route("/keys", ops.keys, methods=["GET"]),
+            Route("/health", ops.health, methods=["GET"]),
+            Route("/metrics", ops.metrics, methods=["GET"]),
+            Route("/openapi.json", openapi.document, methods=["GET"]),
+        ],
+        exception_handlers={404: _not_found, 405: _not_found},
+    )
+    app.state.desk = desk
+    return app
+
+
+def build_worker(desk: Desk) -> Starlette:
+    """Build the few doors of a worker that stands apart: the driver, health, metrics."""
+    app = Starlette(
+        routes=[
+            Route("/driver/v1/clock/advance", driver.advance, methods=["POST"]),
+            Route("/health", ops.health, methods=["GET"]),
+            Route("/metrics", ops.metrics, methods=["GET"]),
+        ],
+        exception_handlers={404: _not_found, 405: _not_found},
+    )
+    app.state.desk = desk
+    return app
+
+
+async def _not_found(request: Request, _error: Exception) -> Response:
+    return plain(refused(NotFound(what="page", which=f"{request.method} {request.url.path}")), headers=SAFE)
