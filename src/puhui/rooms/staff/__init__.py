@@ -1,0 +1,95 @@
+"""Staff: who works here, what each may do, two persons' yes to what matters, and an audit nobody can quietly change.
+
+Words: member, role, duty, approval, audit line, unmasking. Owns the tables of schema `staff`.
+Emits: nothing. Keeps: a right is looked up at every request; no one approves his own; an approval is spent once, on exactly its content;
+the audit is a keyed chain.
+"""
+
+from puhui.rooms.staff.audit import AuditLine
+from puhui.rooms.staff.mask import masked
+from puhui.rooms.staff.operations import (
+    ASKING,
+    ApprovalMissing,
+    LoggedIn,
+    LoginTaken,
+    NotLoggedIn,
+    SamePerson,
+    UnmaskedTooMuch,
+    Unmasking,
+    accounts,
+    add_account,
+    approvals_given,
+    approve,
+    ask_approval,
+    check_audit,
+    close_account,
+    confirm_totp,
+    content_sha256,
+    decline,
+    enroll_totp,
+    erase,
+    export,
+    find_account,
+    log_in,
+    log_out,
+    member_of,
+    note,
+    read_audit,
+    requests,
+    set_password,
+    set_roles,
+    unmask,
+    use_approval,
+)
+from puhui.rooms.staff.password import WeakPassword
+from puhui.rooms.staff.role import CONSOLE, DUTIES, Duty, Member, NotYourDuty, Role, RolesConflict
+from puhui.rooms.staff.store import Account, Request
+from puhui.rooms.staff.token import TokenNotTaken
+
+__all__ = [
+    "ASKING",
+    "CONSOLE",
+    "DUTIES",
+    "Account",
+    "ApprovalMissing",
+    "AuditLine",
+    "Duty",
+    "LoggedIn",
+    "LoginTaken",
+    "Member",
+    "NotLoggedIn",
+    "NotYourDuty",
+    "Request",
+    "Role",
+    "RolesConflict",
+    "SamePerson",
+    "TokenNotTaken",
+    "UnmaskedTooMuch",
+    "Unmasking",
+    "WeakPassword",
+    "accounts",
+    "add_account",
+    "approvals_given",
+    "approve",
+    "ask_approval",
+    "check_audit",
+    "close_account",
+    "confirm_totp",
+    "content_sha256",
+    "decline",
+    "enroll_totp",
+    "erase",
+    "export",
+    "find_account",
+    "log_in",
+    "log_out",
+    "masked",
+    "member_of",
+    "note",
+    "read_audit",
+    "requests",
+    "set_password",
+    "set_roles",
+    "unmask",
+    "use_approval",
+]
