@@ -68,6 +68,14 @@ class Breaches(Protocol):
         """Take down something a service saw. `facts` holds no name, number or phone."""
         ...
 
+    def paid_out(self, *, person: str, loan_id: str, amount_fen: int, at: datetime) -> None:
+        """The rail paid a loan out."""
+        ...
+
+    def paid_back(self, *, person: str, loan_id: str, amount_fen: int) -> None:
+        """The rail took money of the person for this loan, or a pay-out came back."""
+        ...
+
 
 class Follower(Protocol):
     """A process of this town that moves with it (a funder of its own)."""
@@ -92,6 +100,12 @@ class Nobody:
         return None
 
     def note(self, kind: str, person: str, facts: Mapping[str, Any]) -> None:
+        """Take no note."""
+
+    def paid_out(self, *, person: str, loan_id: str, amount_fen: int, at: datetime) -> None:
+        """Take no note."""
+
+    def paid_back(self, *, person: str, loan_id: str, amount_fen: int) -> None:
         """Take no note."""
 
 
