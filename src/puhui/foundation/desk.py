@@ -22,7 +22,7 @@ from puhui.foundation.crypto import FieldKeys, load_keys
 from puhui.foundation.days import business_date
 from puhui.foundation.flows import Step
 from puhui.foundation.keyfiles import load_private
-from puhui.foundation.outbox import Reaction, Reader
+from puhui.foundation.outbox import Reaction, Reader, Tail
 from puhui.foundation.services import Service
 from puhui.foundation.signing import Keyring, Nonces, PrivateKey
 from puhui.foundation.work import HOUSE, Actor, Work
@@ -34,11 +34,15 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Who answers what: steps by "kind.step", reactions by event kind, callbacks by kind ("rail.paid"). Handed in by `journeys`."""
+    """Who answers what: steps by "kind.step", reactions by event kind, callbacks by kind ("rail.paid"). Handed in by `journeys`.
+
+    A tail takes every batch of events whole, after their reactions and in the same Work: read models follow the log by it.
+    """
 
     steps: Mapping[str, Step] = field(default_factory=dict)
     reactions: Mapping[str, Sequence[Reaction]] = field(default_factory=dict)
     callbacks: Mapping[str, Reader] = field(default_factory=dict)
+    tails: Sequence[Tail] = ()
 
 
 @dataclass(slots=True)

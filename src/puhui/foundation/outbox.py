@@ -43,6 +43,7 @@ class Callback:
 
 
 Reaction = Callable[[Work, Stored], Awaitable[None]]
+Tail = Callable[[Work, Sequence[Stored]], Awaitable[None]]
 Reader = Callable[["Desk", Callback], Awaitable[None]]
 
 

@@ -1,6 +1,7 @@
 """The runner: reads the inbox, runs due flows, answers events, until nothing is left to do. The same for a live worker and a stepped run."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from puhui.foundation import flows, outbox
@@ -114,6 +115,7 @@ async def _dispatch_batch(desk: Desk) -> int:
             for event in events:
                 await _react(desk, work, event)
             if events:
+                await _follow(desk, work, events)
                 await outbox.answered(work, events)
         return len(events)
     except AWAY:
@@ -130,12 +132,14 @@ async def _dispatch_singly(desk: Desk) -> int:
         try:
             async with desk.work() as work:
                 await _react(desk, work, event)
+                await _follow(desk, work, [event])
                 await outbox.answered(work, [event])
         except AWAY:
             raise
         except Exception as error:  # noqa: BLE001
             log.error("outbox.parked", kind=event.kind, seq=event.seq, error=type(error).__name__, exc_info=True)
             async with desk.work() as work:
+                await _follow(desk, work, [event])
                 await outbox.park(work, event, f"{type(error).__name__}: {error}")
     return len(events)
 
@@ -143,6 +147,11 @@ async def _dispatch_singly(desk: Desk) -> int:
 async def _react(desk: Desk, work: Work, event: Stored) -> None:
     for reaction in desk.wiring.reactions.get(event.kind, ()):
         await reaction(work, event)
+
+
+async def _follow(desk: Desk, work: Work, events: Sequence[Stored]) -> None:
+    for tail in desk.wiring.tails:
+        await tail(work, events)
 
 
 async def read_inbox(desk: Desk) -> int:
