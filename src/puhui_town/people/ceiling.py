@@ -59,22 +59,22 @@ def futures(loans: list[Loan], a: Assumptions, *, each: int = 64) -> Futures:
         normal[k], uniform[k] = generator.standard_normal((each, months, 3)), generator.random((each, months, 11))
     first = np.array([month_index(loan.start) for loan in loans])
     income, cost, windfall = np.empty(size), np.empty(size), np.empty(size)
-    for m in sorted({month_index(loan.start) for loan in loans}):
-        rows = np.flatnonzero(first == m)
+    for begin in sorted({month_index(loan.start) for loan in loans}):  # those of one month share town and season
+        rows = np.flatnonzero(first == begin)
         people = [loans[k].life.person for k in rows]
-        drift = np.array([loans[k].life.months.drift[m - 1] for k in rows])[:, None]
-        town = town_factor(people[0].seed, a)[m : m + months]
+        drift = np.array([loans[k].life.months.drift[begin - 1] for k in rows])[:, None]
+        town = town_factor(people[0].seed, a)[begin : begin + months]
         town = np.pad(town, (0, months - len(town)))
-        lived = live_months(Wants.of(people, (1, 1)), Dice(normal[rows], uniform[rows]), m, a, town=town, drift_before=drift)
+        lived = live_months(Wants.of(people, (1, 1)), Dice(normal[rows], uniform[rows]), begin, a, town=town, drift_before=drift)
         income[rows], cost[rows], windfall[rows] = lived.income, lived.cost, lived.windfall
         # the harvest of before the start still feeds the first months, and who is out of work starts out of work
-        for k in rows:
-            life = loans[k].life
+        for row in rows.tolist():
+            life = loans[row].life
             if life.person.work == "farmer":
                 new = np.minimum(np.arange(1, months + 1) / 12, 1.0)
-                income[k] = new * income[k] + (1 - new) * life.months.income[m - 1]
-            elif life.months.out_of_work[m]:
-                income[k, :, :2] = np.minimum(income[k, :, :2], life.months.income[m])
+                income[row] = new * income[row] + (1 - new) * life.months.income[begin - 1]
+            elif life.months.out_of_work[begin]:
+                income[row, :, :2] = np.minimum(income[row, :, :2], life.months.income[begin])
     return _days(loans, income, cost, windfall, a, each)
 
 

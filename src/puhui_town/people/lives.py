@@ -1,11 +1,11 @@
 """Income, living cost and shocks, month by month: 9.3, for one resident or for many possible futures of many residents at once.
 
-Months are counted from January 2022 (`MONTH_ZERO`); a life is drawn for twelve years, so that any run of the clock finds it there.
+Months are counted from January 2021 (`MONTH_ZERO`); a life is drawn for twelve years, so that any run of the clock finds it there.
 The same functions make the real life of a resident and the futures from which the true probability of default is counted.
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -19,10 +19,10 @@ from puhui_town.people.streams import stream
 Floats = NDArray[np.float64]
 Yes = NDArray[np.bool_]
 
-MONTH_ZERO = date(2022, 1, 1)
+MONTH_ZERO = date(2021, 1, 1)
 MONTHS = 144
 DAY_ZERO = MONTH_ZERO.toordinal()
-DAYS = date(2034, 1, 1).toordinal() - DAY_ZERO
+DAYS = date(2033, 1, 1).toordinal() - DAY_ZERO
 SHOCKS = ("job_lost", "illness", "family_event", "harvest_lost", "moved", "phone_lost", "windfall")
 WORKS = ("farmer", "migrant", "factory", "shop_owner", "rider", "office", "casual", "none", "student")
 _SHARED = ("illness", "family_event")
@@ -217,7 +217,7 @@ class Life:
         found = []
         for month, kind in np.argwhere(self.months.shocks[max(month_index(since), 0) : month_index(until) + 1]):
             m = max(month_index(since), 0) + int(month)
-            day = date(2022 + m // 12, m % 12 + 1, int(self.shock_day[m]))
+            day = date(MONTH_ZERO.year + m // 12, m % 12 + 1, int(self.shock_day[m]))
             if since <= day < until:
                 found.append((day, SHOCKS[kind]))
         return found
@@ -270,9 +270,8 @@ def lives_of(people: list[Person], assumptions: Assumptions | None = None) -> li
     ]
 
 
-def daily_flow(life: Life, assumptions: Assumptions | None = None) -> Floats:
+def daily_flow(life: Life) -> Floats:
     """Yuan that come in less yuan that must go out, for every day of twelve years; what is spent by choice is not in it."""
-    del assumptions
     person, months = life.person, life.months
     month, dom = MONTH_OF_DAY, DOM_OF_DAY
     flow = np.full(DAYS, -person.bare / 30.4)
@@ -286,8 +285,4 @@ def daily_flow(life: Life, assumptions: Assumptions | None = None) -> Floats:
 
 
 def month_start(index: int) -> date:
-    return date(2022 + index // 12, index % 12 + 1, 1)
-
-
-def days_after(day: date, days: int) -> date:
-    return day + timedelta(days=days)
+    return date(MONTH_ZERO.year + index // 12, index % 12 + 1, 1)

@@ -208,7 +208,7 @@ class Records:
         return chosen, str(skip + PAGE) if len(texts) > skip + PAGE else None
 
     def year(self, source: str, year: int) -> Rows:
-        """The events of a calendar year (0 is 2022), whether known by then or not."""
+        """The events of a calendar year (0 is 2021), whether known by then or not."""
         rows = self._years.get((source, year))
         if rows is None:
             rows = self._years[source, year] = self._make(source, year)
@@ -262,12 +262,13 @@ class Records:
         person, what = self.life.person, SOURCE_KINDS[source]
         t, strain = person.traits, self.strain()[months][:, None]
         weak = -0.75 * t.prudence - 0.4 * t.honesty
-        base = np.array([kind.rate for kind in what.kinds])
+        base: Floats = np.array([kind.rate for kind in what.kinds])
         by_strain = np.array([kind.strain for kind in what.kinds])
         by_weak = np.array([kind.weak for kind in what.kinds])
         spread = by_weak * 0.85
         exponent = by_strain * strain + by_weak * weak - spread**2 / 2 - 0.35 * by_strain**2
-        rates: Floats = np.asarray(base * np.exp(exponent))
+        rates: Floats = np.zeros((12, len(base)))
+        rates[:] = base * np.exp(exponent)
         if source == "wallet":
             rates[:, 0] *= np.exp(0.25 * t.digital - 0.03)
             rates[:, 1] *= 2.2 if person.is_bits else 0.45
@@ -346,7 +347,7 @@ def _wall(at: datetime) -> int:
 
 
 def _year(wall_s: int) -> int:
-    """The calendar year of a second of the wall clock, 0 for 2022, kept within the twelve years of a life."""
+    """The calendar year of a second of the wall clock, 0 for 2021, kept within the twelve years of a life."""
     return min(max(datetime.fromtimestamp(wall_s, UTC).year - MONTH_ZERO.year, 0), YEARS - 1)
 
 
