@@ -72,7 +72,7 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
     },
     "debt-heavy": {"zh": "您每月要还别处的钱已占收入的{share}%。还掉一些之后再申请会更稳妥。", "en": "Other installments already take {share} % of your income. Paying some of them off will help."},
     "exposure-full": {"zh": "您在我们这里的借款已经到了每人的上限，还一部分之后可以再借。", "en": "You have reached the most that one person may owe us; pay some back and you may borrow again."},
-    "score-low": {"zh": "综合您授权的资料，我们暂时还不能借给您。主要因为：{why}。", "en": "From all the data you let us see, we cannot lend to you now. Mainly because of: {why}."},
+    "score-low": {"zh": "综合您授权的资料，我们暂时还不能借给您。", "en": "From all the data you let us see, we cannot lend to you now."},
     # what a score speaks of
     "late-bills": {"zh": "话费或水电费有迟缴。按时缴费会有帮助。", "en": "Phone or utility bills were paid late. Paying them on time helps."},
     "phone-history": {"zh": "手机号使用时间较短或缴费不规律。保持稳定使用会有帮助。", "en": "Your phone number is new or topped up unevenly. Steady use helps."},

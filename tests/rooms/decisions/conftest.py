@@ -3,10 +3,16 @@
 import csv
 import json
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from puhui.rooms.decisions.book import read_book
+from puhui.rooms.decisions.deciding import Artefacts, open_artefacts
+from puhui.rooms.decisions.fitting import fit_scorecard
+from puhui.rooms.decisions.policy import shipped_policy
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 HABITS = {
@@ -91,3 +97,23 @@ def _report(rng, person, at, quality, *, is_white) -> dict[str, object]:
 @pytest.fixture(scope="session")
 def book(tmp_path_factory) -> Path:
     return write_book(tmp_path_factory.mktemp("book"), 1_500)
+
+
+@pytest.fixture(scope="session")
+def read_cases(book):
+    return read_book(book)
+
+
+@pytest.fixture(scope="session")
+def artefact(read_cases) -> bytes:
+    return fit_scorecard(*read_cases)
+
+
+@pytest.fixture(scope="session")
+def product_bytes() -> bytes:
+    return (resources.files("puhui.products") / "starter.toml").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def artefacts(artefact, product_bytes) -> Artefacts:
+    return open_artefacts(artefact, shipped_policy(), product_bytes)

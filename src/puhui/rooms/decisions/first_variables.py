@@ -259,6 +259,26 @@ def _night(source: str, kind: str, days: int, sign: int, reason: str) -> Variabl
     return _over(source, f"night_share.{days}d", kind, days, "ppm", ("深夜占比", "night share"), sign, reason, ask)
 
 
+def _balance(form: str, days: int, of: Callable[[list[int]], int]) -> Variable:
+    """The account's balance as the bank's rows of the window show it."""
+
+    def ask(seen: Seen, at: SeenSource) -> Value:
+        start = seen.start(days)
+        found = [row.data["balance_fen"] for row in at.rows if row.at_us >= start and "balance_fen" in row.data]
+        return of(found) if found else Missing.NO_EVENT
+
+    words = {"mean": ("平均余额", "mean balance"), "min": ("最低余额", "lowest balance")}[form]
+    return _over("bank_flow", f"balance.{form}.{days}d", "", days, "fen", words, -1, "income", ask)
+
+
+def _distinct(source: str, kind: str, column: str, days: int, words: tuple[str, str], sign: int, reason: str) -> Variable:
+    def ask(seen: Seen, at: SeenSource) -> Value:
+        start = seen.start(days)
+        return len({row.data[column] for row in at.rows if row.at_us >= start and row.kind == kind and column in row.data})
+
+    return _over(source, f"distinct.{column}.{days}d", kind, days, "count", words, sign, reason, ask)
+
+
 # -- the sources ---------------------------------------------------------------------------------------------------------
 
 
@@ -340,6 +360,7 @@ def _wallet() -> Sequence[Variable]:
         _trend(s, "receive", 90, 360, -1, income, amounts=True),
         _count(s, "transfer", 180, 0, r),
         _sum(s, "transfer", 180, 0, r),
+        _distinct(s, "receive", "counterparty", 180, ("付款人数", "distinct senders"), 0, income),
     )
 
 
@@ -366,6 +387,9 @@ def _bank_flow() -> Sequence[Variable]:
         _count(s, "failed_debit", 360, 1, failed),
         _count(s, "failed_debit", 720, 1, failed),
         _recency(s, "failed_debit", -1, failed),
+        _balance("mean", 90, lambda found: sum(found) // len(found)),
+        _balance("mean", 360, lambda found: sum(found) // len(found)),
+        _balance("min", 90, min),
     )
 
 
@@ -397,6 +421,7 @@ def _device() -> Sequence[Variable]:
         _count(s, "new_device", 720, 1, r),
         _recency(s, "new_device", -1, r),
         _count(s, "location_cell", 90, 0, r),
+        _distinct(s, "location_cell", "cell", 90, ("不同位置数", "distinct cells"), 0, r),
     )
 
 
@@ -548,6 +573,7 @@ def _application() -> Sequence[Variable]:
         made("amount", "申请金额", "amount asked for", "fen", 1, "amount-asked", lambda seen: seen.asked.amount_fen),
         made("months", "申请期数", "months asked for", "months", 0, "amount-asked", lambda seen: seen.asked.months),
         made("age", "年龄", "age", "years", 0, "age", lambda seen: seen.asked.age, is_protected=True),
+        made("debt_service", "他行月供", "estimated installments elsewhere", "fen", 1, "other-debt", lambda seen: debt_service_fen(seen.report)),
         made("income", "估算月收入", "estimated monthly income", "fen", -1, "income", monthly_income_fen),
         made(
             "amount_to_income", "申请金额与月收入之比", "amount over monthly income", "ppm", 1, "amount-asked", to_income(lambda seen: seen.asked.amount_fen)
