@@ -234,11 +234,14 @@ async def test_a_switch_stands_at_on_until_someone_turns_it_off(work):
 
 
 async def test_a_fault_inside_a_work_undoes_all_of_it(desk):
-    with pytest.raises(RuntimeError):
+    async def half_a_step():
         async with desk.work() as work:
             await set_switch(work, "pay-outs", is_on=False)
             work.emit(Rained(LI, 1))
             raise RuntimeError("in the middle")
+
+    with pytest.raises(RuntimeError):
+        await half_a_step()
     async with desk.work() as work:
         assert not await is_switched_off(work, "pay-outs")
         assert await outbox.read_events(work, after=0, most=1) == []
