@@ -81,6 +81,11 @@ def route(
     return Route(_legs(wanted.amount, []), tuple(passed))
 
 
+def lender_alone(amount: Money) -> Route:
+    """Give the route of a loan that nobody else takes part in."""
+    return Route(_legs(amount, []), ())
+
+
 def may_be_joint(*, own_joint: Money, own_all: Money, share_of_lender: Money, policy: FundingPolicy) -> bool:
     """Say whether one more joint loan keeps the joint book within its part of all the lender's own loans."""
     return (own_joint + share_of_lender).fen * PPM <= policy.joint_book_max_ppm * (own_all + share_of_lender).fen

@@ -108,6 +108,7 @@ class PaymentOrder:
     ended_at: datetime | None = None
     returned_at: datetime | None = None
     code: str | None = None
+    tries: int = 0
 
     def __post_init__(self) -> None:
         assert self.amount > ZERO, self.amount

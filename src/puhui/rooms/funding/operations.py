@@ -1,0 +1,295 @@
+"""What can be done with funding: plan a loan's funders, hold, confirm, let go, and keep the partners' books."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from puhui.foundation.money import ZERO, Money
+from puhui.foundation.refusals import NotFound
+from puhui.foundation.work import Work
+from puhui.rooms.funding import store
+from puhui.rooms.funding.hold import Hold, HoldState, ReleaseReason, binds_quota, letting_go, may_release
+from puhui.rooms.funding.partnerfiles import BalanceRow, LoanRow, MirrorDifference, compare_balances, settlement
+from puhui.rooms.funding.routing import LENDER, Leg, Route, lender_alone, may_be_joint, route
+from puhui.rooms.funding.terms import FundingPolicy, Terms, Wanted
+from puhui.vocabulary.events import FundingConfirmed
+from puhui.vocabulary.ids import CustomerId, LoanId, PartnerId, PaymentOrderId, ReservationId, derive
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a funder gets for a day: `amount` now, `carried` (<= 0) set against the next day."""
+
+    amount: Money
+    carried: Money
+
+
+async def stale_terms(work: Work, partner_ids: Iterable[PartnerId]) -> list[PartnerId]:
+    """Give the funders whose terms of today we have not seen yet."""
+    return await store.stale(work, partner_ids)
+
+
+async def outdated_terms(work: Work, partner_ids: Iterable[PartnerId]) -> list[PartnerId]:
+    """Give those who have announced newer terms than ours; asked only for funders already chosen, so an announcement moves no loan."""
+    return await store.outdated(work, partner_ids)
+
+
+async def note_terms(work: Work, terms: Terms) -> None:
+    """Keep a funder's terms as it told them now. Its day's rest is counted from now on, so what we hold today already is added back."""
+    wanted = Wanted(CustomerId(""), LoanId(""), ZERO, terms.rate_min, "", "", 1, "", 0, "")
+    books, _, _ = await store.books(work, wanted, [terms.partner_id])
+    await store.set_terms(work, replace(terms, day_left=terms.day_left + books[terms.partner_id].today))
+
+
+async def announce_terms(work: Work, *, partner_id: PartnerId, version: str) -> None:
+    """Note that a funder has new terms; they are read before it is next asked."""
+    await store.announce(work, partner_id, version)
+
+
+async def plan_holds(
+    work: Work, wanted: Wanted, *, listed: Mapping[PartnerId, Money], policy: FundingPolicy, refused: Collection[PartnerId] = ()
+) -> list[Hold]:
+    """Choose a loan's funders and write down their holds, to be asked outside; none if the lender lends alone.
+
+    `listed` gives the listed funders and the most we do with each. The books count the shares at once. Asked again for the same loan with the
+    funders that have refused, it chooses anew and leaves what is still held in place.
+    """
+    before = await store.holds(work, wanted.customer_id, wanted.loan_id)
+    standing = [hold for hold in before if binds_quota(hold.state) and hold.to_release is None]
+    chosen = await _choose(work, wanted, listed, policy, refused)
+    keep = {hold.partner_id for hold in standing if any(_is_same(hold, leg) for leg in chosen.partners)}
+    for hold in standing:
+        if hold.partner_id not in keep:
+            await store.set_hold(work, letting_go(hold, ReleaseReason.REROUTED))
+    terms = await store.fresh_terms(work, [leg.partner_id for leg in chosen.partners])
+    fresh = [leg for leg in chosen.partners if leg.partner_id not in keep]
+    made = [
+        _hold(work, wanted, leg, terms[leg.partner_id].version, number) for number, leg in enumerate(fresh, start=len(before) + 1)
+    ]
+    for hold in made:
+        await store.add_hold(work, hold)
+    if not before:
+        await store.add_want(work, wanted, is_joint=bool(chosen.partners))
+    own = [leg for leg in chosen.legs if leg.partner_id == LENDER and not before]
+    await store.add_to_books(work, [*own, *fresh], wanted, is_joint=bool(chosen.partners))
+    return [hold for hold in standing if hold.partner_id in keep] + made
+
+
+async def _choose(
+    work: Work, wanted: Wanted, listed: Mapping[PartnerId, Money], policy: FundingPolicy, refused: Collection[PartnerId]
+) -> Route:
+    """Joint if the joint book allows it; then by terms, quota and limits of those who are listed."""
+    books, own_all, own_joint = await store.books(work, wanted, listed)
+    known = await store.find_want(work, wanted.customer_id, wanted.loan_id)
+    own_share = Money(wanted.amount.fen * (1_000_000 - policy.share_aim_ppm) // 1_000_000)
+    is_joint = known[1] if known else may_be_joint(own_joint=own_joint, own_all=own_all, share_of_lender=own_share, policy=policy)
+    if not is_joint:
+        return lender_alone(wanted.amount)
+    terms = {
+        partner_id: one
+        for partner_id, one in (await store.fresh_terms(work, listed)).items()
+        if books[partner_id].total + (wanted.amount - own_share) <= listed[partner_id]
+    }
+    return route(wanted, terms=terms, books=books, policy=policy, refused=refused)
+
+
+def _is_same(hold: Hold, leg: Leg) -> bool:
+    return (hold.partner_id, hold.share) == (leg.partner_id, leg.share)
+
+
+def _hold(work: Work, wanted: Wanted, leg: Leg, version: str, number: int) -> Hold:
+    return Hold(
+        reservation_id=ReservationId(derive("rs", wanted.customer_id, wanted.loan_id, "hold", number)),
+        customer_id=wanted.customer_id,
+        loan_id=wanted.loan_id,
+        partner_id=leg.partner_id,
+        terms_version=version,
+        share_ppm=leg.share_ppm,
+        share=leg.share,
+        region=wanted.region,
+        band=wanted.band,
+        state=HoldState.ASKING,
+        asked_at=work.at,
+    )
+
+
+async def wanted_of(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> Wanted:
+    """Give what was asked of the funders for a loan. Raises NotFound."""
+    found = await store.find_want(work, customer_id, loan_id)
+    if found is None:
+        raise NotFound(what="loan", which=loan_id)
+    return found[0]
+
+
+async def holds_of(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> list[Hold]:
+    """Give every hold ever asked for a loan, oldest first."""
+    return await store.holds(work, customer_id, loan_id)
+
+
+async def note_held(work: Work, hold: Hold, *, expires_at: datetime) -> Hold:
+    """Note that a funder holds its share."""
+    return await _set(work, replace(hold, state=HoldState.HELD, expires_at=expires_at))
+
+
+async def note_refused(work: Work, hold: Hold, *, code: str) -> Hold:
+    """Note that a funder refused; nothing stands there."""
+    return await _set(work, replace(hold, state=HoldState.REFUSED, code=code))
+
+
+async def note_confirmed(work: Work, hold: Hold) -> Hold:
+    """Note that a funder's share lies in its pool now."""
+    return await _set(work, replace(hold, state=HoldState.CONFIRMED))
+
+
+async def note_expired(work: Work, hold: Hold) -> Hold:
+    """Note that a hold has run out at the funder; its quota is free again."""
+    return await _set(work, replace(hold, state=HoldState.EXPIRED))
+
+
+async def note_released(work: Work, hold: Hold) -> Hold:
+    """Note that a funder has let a hold go."""
+    return await _set(work, replace(hold, state=HoldState.RELEASED))
+
+
+async def let_go(work: Work, *, customer_id: CustomerId, loan_id: LoanId, reason: ReleaseReason) -> list[Hold]:
+    """Mark every hold of a loan that may stand at a funder to be released, and give them: each must be told so."""
+    found = await store.holds(work, customer_id, loan_id, lock=True)
+    marked = [letting_go(hold, reason) for hold in found if may_release(hold.state)]
+    for hold in marked:
+        await store.set_hold(work, hold)
+    return marked
+
+
+async def find_hold(work: Work, *, customer_id: CustomerId, reservation_id: ReservationId) -> Hold:
+    """Give one hold. Raises NotFound."""
+    hold = await store.find_hold(work, customer_id, reservation_id)
+    if hold is None:
+        raise NotFound(what="reservation", which=reservation_id)
+    return hold
+
+
+async def fix_legs(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> tuple[Leg, ...]:
+    """Fix who really funds a loan: the confirmed shares, and the lender for all the rest. Once fixed it stays. Emits FundingConfirmed."""
+    fixed = await store.legs(work, customer_id, loan_id)
+    if fixed:
+        return fixed
+    wanted = await wanted_of(work, customer_id=customer_id, loan_id=loan_id)
+    confirmed = [hold for hold in await store.holds(work, customer_id, loan_id) if hold.state is HoldState.CONFIRMED and hold.to_release is None]
+    theirs = [Leg(hold.partner_id, hold.share_ppm, hold.share) for hold in confirmed]
+    own = Leg(
+        LENDER, 1_000_000 - sum(leg.share_ppm for leg in theirs), Money(wanted.amount.fen - sum(leg.share.fen for leg in theirs))
+    )
+    legs = (own, *theirs)
+    await store.add_legs(work, customer_id, loan_id, legs, region=wanted.region, band=wanted.band)
+    for leg in theirs:
+        work.emit(FundingConfirmed(customer_id, loan_id, leg.partner_id, leg.share.fen, leg.share_ppm))
+    return legs
+
+
+async def note_used(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> tuple[Leg, ...]:
+    """Note that the pay-out has used the confirmed shares; give the legs."""
+    for hold in await store.holds(work, customer_id, loan_id, lock=True):
+        if hold.state is HoldState.CONFIRMED and hold.to_release is None:
+            await store.set_hold(work, replace(hold, state=HoldState.USED))
+    return await store.legs(work, customer_id, loan_id)
+
+
+async def legs_of(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> tuple[Leg, ...]:
+    """Give who funds a loan, the lender first; empty until it is fixed."""
+    return await store.legs(work, customer_id, loan_id)
+
+
+async def partners_used(work: Work) -> list[PartnerId]:
+    """Give every funder with a confirmed share."""
+    return await store.partners_used(work)
+
+
+async def leaked_holds(work: Work, *, before: datetime) -> list[ReservationId]:
+    """Give the holds asked before that instant which still bind a funder's quota though no pay-out used them."""
+    return [ReservationId(row["reservation_id"]) for row in await store.leaked(work, before)]
+
+
+async def keep_day(work: Work, *, partner_id: PartnerId, day: date, rows: Sequence[BalanceRow]) -> None:
+    """Keep a funder's balances of a day's close, and count its book anew from them and from what is held."""
+    await store.keep_balances(work, partner_id, day, rows)
+
+
+async def keep_lender_book(work: Work, *, own_all: Money, own_joint: Money) -> None:
+    """Set what the lender lends itself, in all and in joint loans, by a day's close."""
+    await store.set_lender_book(work, own_all=own_all, own_joint=own_joint)
+
+
+async def note_file(
+    work: Work, *, name: str, partner_id: PartnerId, kind: str, day: date, sha256: str, rows: int, state: str, why: str | None = None
+) -> None:
+    """Keep what became of a file to or from a funder."""
+    await store.add_file(work, name=name, partner_id=partner_id, kind=kind, day=day, sha256=sha256, rows=rows, state=state, why=why)
+
+
+async def files_of(work: Work, *, day: date, kind: str) -> dict[PartnerId, str]:
+    """Give the state of each funder's file of a kind and day."""
+    return {PartnerId(row["partner_id"]): row["state"] for row in await store.files(work, day=day, kind=kind)}
+
+
+async def compare_mirror(work: Work, *, partner_id: PartnerId, day: date, mirror: Sequence[BalanceRow]) -> list[MirrorDifference]:
+    """Lay a funder's mirror beside what we sent it; keep every difference as a break, close those of loans that agree again."""
+    differences = compare_balances(await store.balances(work, partner_id, day), mirror)
+    await store.add_breaks(work, partner_id, day, differences)
+    agree_again = await store.broken_loans(work, partner_id) - {one.loan_id for one in differences}
+    await store.close_breaks(work, partner_id, agree_again)
+    return differences
+
+
+async def open_breaks(work: Work) -> list[Mapping[str, Any]]:
+    """Give every break that is not closed, oldest first, with both sides' rows."""
+    return [dict(row) for row in await store.open_breaks(work)]
+
+
+async def explain_break(
+    work: Work, *, partner_id: PartnerId, day: date, loan_id: LoanId, kind: str, explanation: str, state: str = "explained"
+) -> None:
+    """Write down why a difference arose (`explained`), that it was put right (`corrected`) or is done with (`closed`). Raises NotFound."""
+    assert state in {"explained", "corrected", "closed"}, state
+    if not await store.explain_break(work, partner_id=partner_id, day=day, loan_id=loan_id, kind=kind, state=state, explanation=explanation):
+        raise NotFound(what="break", which=f"{partner_id} {day} {loan_id} {kind}")
+
+
+async def settle_day(work: Work, *, partner_id: PartnerId, day: date, rows: Sequence[LoanRow], payment_order_id: PaymentOrderId) -> Settled | None:
+    """Reckon what a funder gets for a day's repayments, what was carried over included; None if that was done before.
+
+    A sum above 0 is ordered under `payment_order_id` by the caller, in the same Work.
+    """
+    owed = settlement(rows) + await store.carried(work, partner_id, day)
+    settled = Settled(max(owed, ZERO), min(owed, ZERO))
+    added = await store.add_settlement(
+        work,
+        partner_id=partner_id,
+        day=day,
+        amount=settled.amount,
+        carried=settled.carried,
+        payment_order_id=payment_order_id if settled.amount else None,
+        state="ordered" if settled.amount else "nothing",
+    )
+    return settled if added else None
+
+
+async def note_settlement(work: Work, *, payment_order_id: PaymentOrderId, is_paid: bool) -> None:
+    """Note how the order of a settlement ended."""
+    await store.set_settlement(work, payment_order_id, "paid" if is_paid else "failed")
+
+
+async def export(work: Work, *, customer_id: CustomerId) -> list[Mapping[str, Any]]:
+    """Give the person's own: who was asked to lend for him, how much, and what came of it."""
+    return [dict(row) for row in await store.holds_of_customer(work, customer_id)]
+
+
+async def erase(work: Work, *, customer_id: CustomerId) -> list[str]:
+    """Nothing here names a person; holds and legs are the books of money that moved and are kept as long as those. Gives what is kept."""
+    kept = await store.holds_of_customer(work, customer_id)
+    return ["funding.holds"] if kept else []
+
+
+async def _set(work: Work, hold: Hold) -> Hold:
+    await store.set_hold(work, hold)
+    return hold
