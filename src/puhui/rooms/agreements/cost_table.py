@@ -3,6 +3,7 @@
 Built after the shares are held, so it names the funders. What is not in it is never charged: `allows` is what the ledger asks.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -160,6 +161,7 @@ class CostTable:
             ],
             "rows": [_row_facts(row) for row in self.rows],
             "items": [_item_facts(item) | {"amount_fen": item.amount_fen, "annual_ppm": item.annual_ppm} for item in self.items],
+            "charges": [_charge_facts(charge) for charge in self.charges],
             "in_default": [_item_facts(item) | {"rate_ppm": item.rate_ppm} for item in self.in_default],
             "total_fen": self.total_fen,
             "cost_fen": self.total_fen - self.terms.principal_fen,
@@ -286,6 +288,51 @@ def _once_each(charges: Sequence[Charge]) -> list[Charge]:
     for charge in charges:
         first.setdefault((charge.code, charge.payee), charge)
     return list(first.values())
+
+
+def read_table(document: bytes) -> CostTable:
+    """Read a table back from its bytes: the same facts, the same hash."""
+    facts = json.loads(document)
+    table = CostTable(
+        terms=LoanTerms(
+            loan_id=LoanId(facts["loan_id"]),
+            application_id=ApplicationId(facts["application_id"]),
+            principal_fen=facts["principal_fen"],
+            rate_ppm=facts["rate_ppm"],
+            method=facts["method"],
+            months=facts["months"],
+            convention=facts["convention"],
+            paid_out_on=date.fromisoformat(facts["paid_out_on"]),
+        ),
+        lender=facts["lender"],
+        funders=tuple(FunderLine(**one) for one in facts["funders"]),
+        rows=tuple(
+            CostRow(one["number"], date.fromisoformat(one["due"]), one["principal_fen"], one["interest_fen"], one["fees_fen"])
+            for one in facts["rows"]
+        ),
+        items=tuple(CostItem(**one) for one in facts["items"]),
+        in_default=tuple(DefaultItem(**one) for one in facts["in_default"]),
+        charges=tuple(Charge(**(one | {"due": date.fromisoformat(one["due"])})) for one in facts["charges"]),
+        all_in_ppm=facts["all_in_ppm"],
+        simple_ppm=facts["simple_ppm"],
+        reading_time_s=facts["reading_time_s"],
+        packs=tuple((one["id"], one["version"]) for one in facts["packs"]),
+        convention_sha256=facts["convention_sha256"],
+    )
+    assert table.document() == document, "a cost table does not read back as it was written"
+    return table
+
+
+def _charge_facts(charge: Charge) -> Mapping[str, Any]:
+    return {
+        "code": charge.code,
+        "payee": charge.payee,
+        "what_zh": charge.what_zh,
+        "method_zh": charge.method_zh,
+        "standard_zh": charge.standard_zh,
+        "due": charge.due.isoformat(),
+        "amount_fen": charge.amount_fen,
+    }
 
 
 def _row_facts(row: CostRow) -> Mapping[str, Any]:
