@@ -29,14 +29,14 @@ class BookUnreadable(Refusal):
 class Case:
     """One application of the book: its variables as of `applied_us`, and its outcome.
 
-    `was_granted` is what the old rule said. `is_bad`: 90 days late or worse within 12 months, or the months observed; None if not granted or
-    too young to say.
+    `was_refused` is what the old rule said (an offer not taken was not refused). `is_bad`: 90 days late or worse within 12 months, or the
+    months observed; None if nothing was lent, or the loan is too young to say.
     """
 
     person_no: int
     applied_us: int
     vector: Vector
-    was_granted: bool
+    was_refused: bool
     is_bad: bool | None
 
 
@@ -78,8 +78,7 @@ def _cases(
         asked = Asked(int(row["amount_fen"]), int(row["months"]), int(row["age"]))
         report = reports.get((person, applied_us))
         vector = compute(Known(applied_us, asked, events, report))
-        was_granted = row["outcome"] in {"granted", "approved", "offer"}
-        yield Case(person, applied_us, vector, was_granted, outcomes.get((person, applied_us)) if was_granted else None)
+        yield Case(person, applied_us, vector, row["outcome"] == "declined", outcomes.get((person, applied_us)))
 
 
 def _by_person(rows: Iterator[dict[str, str]]) -> dict[int, list[dict[str, str]]]:

@@ -102,7 +102,7 @@ def fit_scorecard(cases: Sequence[Case], book_sha256: str, *, model_id: str = "s
     older = [case for case in ordered if case.applied_us < edge]
     newer = [case for case in ordered if case.applied_us >= edge and case.is_bad is not None]
     known = [case for case in older if case.is_bad is not None]
-    refused = [case for case in older if not case.was_granted]
+    refused = [case for case in older if case.was_refused]
     sample, others, holdout = _sample(known), _sample(refused), _sample(newer)
     _demand(known, len(first_variables.names()))
 
