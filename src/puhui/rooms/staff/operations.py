@@ -240,8 +240,8 @@ async def log_out(work: Work, *, given_token: str) -> None:
 
 
 def content_sha256(content: object) -> str:
-    """Name a change by the SHA-256 of its canonical JSON, so that a yes counts for exactly this content."""
-    return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
+    """Name a change by the SHA-256 of its content, so that a yes counts for exactly this: bytes as a room made them, or a value's canonical JSON."""
+    return hashlib.sha256(content if isinstance(content, bytes) else msgspec.json.encode(content, order="sorted")).hexdigest()
 
 
 async def ask_approval(work: Work, by: Member, *, kind: str, subject: str, content: object) -> str:
