@@ -16,6 +16,7 @@ import msgspec
 from yarl import URL
 
 from puhui.foundation.clock import Clock, ClockMode
+from puhui.foundation.refusals import Refusal
 from puhui.foundation.signing import Keyring, PrivateKey, PublicKey, SignatureRefused, UnknownKey, check_reply, sign_request
 
 TRIES = 8
@@ -47,6 +48,22 @@ class Unknown:
 
     why: str
     is_down: bool = False
+
+
+class ServiceAway(Refusal):
+    """The service {service} does not answer now; nothing was decided. Send the same request with the same key again in a little while."""
+
+    code = "services.away"
+    zh = "有一项外部服务暂时没有回应，请稍后再试一次，您填的内容不会丢。"
+    status = 503
+    retry = "later"
+
+
+def demand_answer(service: str, answer: Answer | Unknown) -> Answer:
+    """Give what counts as an answer. Raises ServiceAway for silence, and for answers that are not kept (a later one may differ)."""
+    if isinstance(answer, Unknown) or answer.status in NOT_KEPT - {403}:
+        raise ServiceAway(service=service)
+    return answer
 
 
 @dataclass(slots=True)
