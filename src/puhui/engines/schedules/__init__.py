@@ -10,7 +10,7 @@ from puhui.engines.schedules.conventions import Convention, DayCount, Part, Roun
 from puhui.engines.schedules.daycount import add_months, due_days, units, whole_months
 from puhui.engines.schedules.fold import effective, fold
 from puhui.engines.schedules.plan import PlannedRow, plan
-from puhui.engines.schedules.splits import split, split_step
+from puhui.engines.schedules.splits import WHOLE_PPM, split, split_step
 from puhui.engines.schedules.state import (
     Accrual,
     Allocation,
@@ -44,6 +44,7 @@ from puhui.engines.schedules.terms import (
 
 __all__ = [
     "NOTHING",
+    "WHOLE_PPM",
     "Accrual",
     "Allocation",
     "AssetClass",
