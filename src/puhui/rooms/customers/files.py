@@ -1,0 +1,87 @@
+"""Files a person offers: pictures encoded anew without metadata, and papers as they are, encrypted under the person's own key."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from puhui.foundation.refusals import NotFound, Refusal
+from puhui.foundation.work import Work
+from puhui.rooms.customers import store
+from puhui.rooms.customers.operations import file_life
+from puhui.rooms.customers.store import StoredFile
+from puhui.vocabulary import ids
+
+PIXELS_MAX = 40_000_000
+SIDE_MAX = 2400
+BYTES_MAX = 5 * 1024 * 1024
+
+
+class FileUnreadable(Refusal):
+    """The file is no JPEG, PNG or PDF that can be read, or larger than 5 MiB or 40 megapixels; please send another."""
+
+    code = "customers.file-unreadable"
+    zh = "文件打不开或太大了。请上传 5MB 以内的 JPG、PNG 图片或 PDF。"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An uploaded file as it is kept."""
+
+    file_ref: str
+    sha256: str
+    media_type: str
+
+
+def encode_anew(data: bytes) -> tuple[bytes, str]:
+    """Give the file without metadata, and its media type. Pictures are drawn anew (upright, at most 2400 pixels a side). Raises FileUnreadable."""
+    if not data or len(data) > BYTES_MAX:
+        raise FileUnreadable
+    if data.startswith(b"%PDF-"):
+        if b"%%EOF" not in data[-2048:]:
+            raise FileUnreadable
+        return data, "application/pdf"
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as opened:
+            if opened.width * opened.height > PIXELS_MAX:
+                raise FileUnreadable
+            is_png = opened.format == "PNG"
+            picture = ImageOps.exif_transpose(opened).convert("L" if opened.mode in {"L", "1", "LA"} else "RGB")
+            picture.thumbnail((SIDE_MAX, SIDE_MAX))
+            fresh = Image.frombytes(picture.mode, picture.size, picture.tobytes())
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise FileUnreadable from None
+    out = io.BytesIO()
+    if is_png:
+        fresh.save(out, format="PNG", optimize=False)
+        return out.getvalue(), "image/png"
+    fresh.save(out, format="JPEG", quality=88)
+    return out.getvalue(), "image/jpeg"
+
+
+async def take_file(work: Work, *, owner: str, encoded: bytes, media_type: str) -> Taken:
+    """Keep a file of an owner (a customer, or a session before the person is known)."""
+    k = await store.count_files(work, owner) + 1
+    sha256 = hashlib.sha256(encoded).hexdigest()
+    file_ref = ids.derive("up", owner, owner, "file", k) if owner.startswith("cu-") else _ref_of_session(owner, k)
+    await store.add_file(work, owner=owner, file_ref=file_ref, sha256=sha256, media_type=media_type, data=encoded)
+    return Taken(file_ref, sha256, media_type)
+
+
+def _ref_of_session(session_id: str, k: int) -> str:
+    return f"up-{hashlib.sha256(f'{session_id}|file|{k}'.encode()).hexdigest()[:24]}"
+
+
+async def open_file(work: Work, *, owners: list[str], file_ref: str) -> StoredFile:
+    """Give a file that one of these owners offered. Raises NotFound."""
+    found = await store.find_file(work, owners=owners, file_ref=file_ref)
+    if found is None:
+        raise NotFound(what="file", which=file_ref)
+    return found
+
+
+async def use_file(work: Work, *, owners: list[str], file_ref: str, kind: str) -> None:
+    """Say what a file was used for: faces and pictures of papers leave after the hours of the law's pack, proofs live as long as the decision."""
+    life = file_life(work, kind)
+    await store.set_file_kind(work, owners=owners, file_ref=file_ref, kind=kind, delete_at=work.at + life if life else None)
