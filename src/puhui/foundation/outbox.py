@@ -75,9 +75,14 @@ async def park(work: Work, event: Stored, why: str) -> None:
     await SQL.park_event.run(work, seq=event.seq, why=why[:500], at=work.at)
 
 
-async def read_events(work: Work, *, after: int, most: int) -> list[Stored]:
-    """Read the log from a place on, answered or not: boards are rebuilt from this."""
-    rows = await SQL.events_after.rows(work, after=after, most=most)
+async def hold_dispatch(work: Work) -> None:
+    """Wait until no event is being answered, and let none be until this Work ends."""
+    await SQL.wait_for_dispatch.run(work)
+
+
+async def read_events(work: Work, *, after: int, most: int, only_answered: bool = False) -> list[Stored]:
+    """Read the log from a place on: boards are rebuilt from what has been answered."""
+    rows = await SQL.events_after.rows(work, after=after, most=most, only_answered=only_answered)
     return [Stored(row["seq"], row["kind"], row["customer_id"], row["at"], row["body"]) for row in rows]
 
 

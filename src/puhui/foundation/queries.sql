@@ -63,6 +63,9 @@ from unnest(:kinds::text[], :customer_ids::text[], :ats::timestamptz[], :bodies:
 -- One dispatcher at a time, so that events are answered in their order.
 select pg_try_advisory_xact_lock(7001202600002);
 
+-- name: wait_for_dispatch
+select pg_advisory_xact_lock(7001202600002);
+
 -- name: unanswered_events
 select seq, kind, customer_id, at, body from foundation.events where answered_at is null order by seq limit :most;
 
@@ -74,7 +77,8 @@ with parked as (update foundation.events set answered_at = :at where seq = :seq 
 insert into foundation.parked_events (seq, why, at) select seq, :why, :at from parked on conflict (seq) do update set why = excluded.why, at = excluded.at;
 
 -- name: events_after
-select seq, kind, customer_id, at, body from foundation.events where seq > :after order by seq limit :most;
+select seq, kind, customer_id, at, body from foundation.events
+where seq > :after and (answered_at is not null or not :only_answered::boolean) order by seq limit :most;
 
 -- name: receive_callback
 insert into foundation.callbacks (service, event_id, kind, subject, seq, at, data, received_at)
