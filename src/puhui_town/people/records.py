@@ -5,7 +5,7 @@ whole seconds of the wall clock in China. Rates follow the life (income, blows, 
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -153,6 +153,15 @@ class Rows:
         rows = zip(ids, _stamps(self.at_s[cut]), _stamps(self.known_s[cut]), revisions, kinds, self.data(low, high), strict=True)
         return [f'{{"event_id":{e},"at":"{a}+08:00","known_at":"{k}+08:00",{revised[r]}{heads[i]}{d}}}' for e, a, k, r, i, d in rows]
 
+    def lines(self, low: int, high: int) -> list[str]:
+        """Rows low .. high - 1 as CSV: `event_id,at,known_at,kind,data`."""
+        cut = slice(low, high)
+        kinds = [kind.name for kind in SOURCE_KINDS[self.source].kinds]
+        ids, of = self.event_id[cut].tolist(), self.kind[cut].tolist()
+        data = [text.replace('"', '""') for text in self.data(low, high)]
+        rows = zip(ids, _stamps(self.at_s[cut]), _stamps(self.known_s[cut]), of, data, strict=True)
+        return [f'{e},{a}+08:00,{k}+08:00,{kinds[i]},"{d}"' for e, a, k, i, d in rows]
+
     def data(self, low: int, high: int) -> list[str]:
         """The `data` of rows low .. high - 1 as JSON."""
         cut = slice(low, high)
@@ -194,18 +203,27 @@ class Records:
 
     def page(self, source: str, since: datetime, until: datetime, as_of: datetime, cursor: str | None) -> tuple[list[str], str | None]:
         """At most 1,000 events with `since <= at < until` known by `as_of`, as JSON texts, and the cursor of the next page."""
-        first, last, known = _wall(since), _wall(until), _wall(as_of)
+        first, last, known = wall_seconds(since), wall_seconds(until), wall_seconds(as_of)
         skip = int(cursor) if cursor and cursor.isdigit() else 0
         texts: list[str] = []
+        for rows, low, high in self.stretches(source, first, last):
+            seen = rows.known_s[low:high] <= known
+            found = rows.texts(low, high)
+            texts += found if seen.all() else [found[k] for k in np.flatnonzero(seen).tolist()]
+        chosen = texts[skip : skip + PAGE]
+        return chosen, str(skip + PAGE) if len(texts) > skip + PAGE else None
+
+    def stretches(self, source: str, first: int, last: int) -> Iterator[tuple[Rows, int, int]]:
+        """The rows with first <= at < last (wall seconds), as (rows of a year, low, high), oldest first."""
         for year in range(_year(first), _year(last) + 1):
             rows = self.year(source, year)
             low, high = bisect_left(rows.at_s, first), bisect_left(rows.at_s, last)
             if low < high:
-                seen = rows.known_s[low:high] <= known
-                found = rows.texts(low, high)
-                texts += found if seen.all() else [found[k] for k in np.flatnonzero(seen).tolist()]
-        chosen = texts[skip : skip + PAGE]
-        return chosen, str(skip + PAGE) if len(texts) > skip + PAGE else None
+                yield rows, low, high
+
+    def forget(self) -> None:
+        """Let go of what was made; it is the same when it is made again."""
+        self._years.clear()
 
     def year(self, source: str, year: int) -> Rows:
         """The events of a calendar year (0 is 2021), whether known by then or not."""
@@ -268,7 +286,7 @@ class Records:
         spread = by_weak * 0.85
         exponent = by_strain * strain + by_weak * weak - spread**2 / 2 - 0.35 * by_strain**2
         rates: Floats = np.zeros((12, len(base)))
-        rates[:] = base * np.exp(exponent)
+        np.multiply(base, np.exp(exponent), out=rates)
         if source == "wallet":
             rates[:, 0] *= np.exp(0.25 * t.digital - 0.03)
             rates[:, 1] *= 2.2 if person.is_bits else 0.45
@@ -281,7 +299,8 @@ class Records:
         elif source == "telco" and person.work == "student":
             rates[:, 2] *= 0.5
         once = np.array([kind.once for kind in what.kinds])
-        return np.where(once, np.minimum(rates, 0.985), rates)
+        result: Floats = np.where(once, np.minimum(rates, 0.985), rates)
+        return result
 
     def _instants(self, what: SourceKinds, source: str, month: Whole, kind: Whole, u: Floats) -> Whole:
         person = self.life.person
@@ -341,7 +360,7 @@ def _no_rows(source: str) -> Rows:
     return Rows(source, none, none, none, none, none, none, none, np.zeros((0, 2), dtype=np.int64))
 
 
-def _wall(at: datetime) -> int:
+def wall_seconds(at: datetime) -> int:
     """Seconds on the wall clock in China; a part of a second counts as begun."""
     return int(-(-at.timestamp() // 1)) + CHINA_S
 
