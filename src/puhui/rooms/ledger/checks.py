@@ -10,7 +10,7 @@ from puhui.rooms.ledger import store
 from puhui.rooms.ledger.accounts import added, chart, difference
 from puhui.rooms.ledger.books import books, leg_figures
 from puhui.rooms.ledger.loan import Loan
-from puhui.rooms.ledger.reading import loan_ids, trial_balance
+from puhui.rooms.ledger.reading import loan_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ async def _postings_balance(work: Work) -> list[Failed]:
 
 
 async def _trial_balance_is_zero(work: Work) -> list[Failed]:
-    total = sum(line.balance_fen for line in await trial_balance(work, work.today))
+    total = sum(row["balance_fen"] for row in await store.SQL.trial_balance.rows(work, as_of=work.today))
     return [Failed("ledger.sum-is-zero", {"ledger_sum_fen": total})] if total else []
 
 
@@ -111,10 +111,8 @@ async def _books_equal_the_loans(work: Work) -> list[Failed]:
                 state = loan.state(loan.booked_on)
                 parts.append(books(state, loan.legs, loan.cash(loan.booked_on), is_nonaccrual=loan.is_nonaccrual))
         after = keys[-1][1]
-    booked = {}
-    for line in await trial_balance(work, work.today):
-        if line.account in LOAN_ACCOUNTS:
-            booked[line.account, line.owner] = line.balance_fen
+    rows = await store.SQL.trial_balance.rows(work, as_of=work.today)
+    booked = {(row["account"], row["owner"]): row["balance_fen"] for row in rows if row["account"] in LOAN_ACCOUNTS}
     wanted = {where: fen for where, fen in added(parts).items() if where[0] in LOAN_ACCOUNTS}
     return [
         Failed("ledger.books-equal-the-loans", {"account": account, "owner": owner, "off_by_fen": fen})

@@ -116,10 +116,9 @@ create table ledger.postings (
     owners text[] not null,
     amounts_fen bigint[] not null,
     primary key (customer_id, posting_id),
-    check (cardinality(accounts) = cardinality(amounts_fen) and cardinality(owners) = cardinality(amounts_fen)),
-    check (cardinality(amounts_fen) > 0),
-    check (ledger.is_balanced(amounts_fen)),
-    check (0 <> all (amounts_fen))
+    constraint lines_are_whole check (cardinality(accounts) = cardinality(amounts_fen) and cardinality(owners) = cardinality(amounts_fen)),
+    constraint lines_exist check (cardinality(amounts_fen) > 0 and 0 <> all (amounts_fen)),
+    constraint debits_equal_credits check (ledger.is_balanced(amounts_fen))
 );
 create index on ledger.postings (business_date);
 create index on ledger.postings (customer_id, loan_id, business_date);
