@@ -18,6 +18,7 @@ OtpPurpose = Literal["login", "identity", "bind", "sign", "pay", "unmask"]
 PURPOSES: tuple[str, ...] = get_args(OtpPurpose)
 GOOD_FOR_MS = 300_000
 TRIES = 5
+FORGET_EACH = 1024
 
 
 class Taken(Enum):
@@ -67,6 +68,8 @@ class OtpBook:
         assert purpose in PURPOSES, purpose
         otp_id = f"otp-{hashlib.sha256(f'{key}|{phone}|{purpose}'.encode()).hexdigest()[:24]}"
         if otp_id not in self._table:
+            if len(self._table) % FORGET_EACH == FORGET_EACH - 1:
+                self.forget(now_ms)
             self._table.put(otp_id, Code(phone, purpose, subject, now_ms))
         return otp_id, self.code(otp_id)
 

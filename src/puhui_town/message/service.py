@@ -25,6 +25,7 @@ from puhui_town.wire.scheduler import Timer
 from puhui_town.wire.words import Ident, Instant, Refused, bad_field, instant, run_day
 from puhui_town.wire.world import World
 
+FORGET_EACH = 4096
 _PHONE = re.compile(r"^\d{11}$")
 
 
@@ -40,6 +41,7 @@ class Limits(msgspec.Struct, frozen=True):
     turn_tries: int
     speech_ms_per_character: int
     pause_ms: int
+    kept_days: int
 
 
 @lru_cache(maxsize=1)
@@ -127,6 +129,8 @@ class Messages:
         if count > limits().sms_per_number_per_day_max:
             raise Refused("message.quota", "this number had its texts of the day", retry="later")
         self._counts.put(counter, count)
+        if len(self._texts) % FORGET_EACH == FORGET_EACH - 1:
+            self.forget(timedelta(days=limits().kept_days))
         self._texts.put(text.message_id, Sent(text, ask.sender, ask.at))
         self.world.scheduler.after(limits().sms_delivery_s, f"sms|{text.message_id}", "message.deliver", {"message_id": text.message_id})
         return {"state": "accepted"}
