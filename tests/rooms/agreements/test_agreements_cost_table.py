@@ -12,7 +12,7 @@ from puhui.rooms.agreements.reading import Reading, ReadingState, ReadTooFast, T
 from puhui.vocabulary.ids import ApplicationId, LoanId, MandateId, PartnerId
 
 RULES = CostRules(240_000, 10, (("cn.all-in-cap", "a" * 64), ("cn.annual-rate", "b" * 64), ("cn.cost-table", "c" * 64)))
-TERMS = LoanTerms(LoanId("ln-1a3-1"), ApplicationId("ap-1a3-1"), 1_000_000, 180_000, "level_payment", 12, "cn-360", date(2026, 9, 1))
+TERMS = LoanTerms(LoanId("ln-1a3-1"), ApplicationId("ap-1a3-1"), 1_000_000, 180_000, "level_payment", 12, "cn-360", date(2026, 9, 1), "starter", "d" * 64)
 FUNDERS = (FunderLine(PartnerId("lender"), "普惠消费金融", 300_000, 300_000), FunderLine(PartnerId("funder-07"), "模拟资金方07", 700_000, 700_000))
 GUARANTEE = [
     Charge("guarantee", "模拟增信方1", "担保费", "按期收取", "每期 10 元", day, 1_000)

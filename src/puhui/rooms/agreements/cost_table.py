@@ -49,7 +49,7 @@ class FunderLine:
 
 @dataclass(frozen=True, slots=True)
 class LoanTerms:
-    """What was accepted. `paid_out_on` is the day on which the money is expected, the first day of the loan."""
+    """What was accepted. `paid_out_on` is the day on which the money is expected, the first day of the loan; `product` is pinned by its hash."""
 
     loan_id: LoanId
     application_id: ApplicationId
@@ -59,6 +59,8 @@ class LoanTerms:
     months: int
     convention: str
     paid_out_on: date
+    product: str
+    product_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,8 @@ class CostTable:
             "months": self.terms.months,
             "convention": self.terms.convention,
             "convention_sha256": self.convention_sha256,
+            "product": self.terms.product,
+            "product_sha256": self.terms.product_sha256,
             "paid_out_on": self.terms.paid_out_on.isoformat(),
             "maturity": self.maturity.isoformat(),
             "funders": [
@@ -303,6 +307,8 @@ def read_table(document: bytes) -> CostTable:
             months=facts["months"],
             convention=facts["convention"],
             paid_out_on=date.fromisoformat(facts["paid_out_on"]),
+            product=facts["product"],
+            product_sha256=facts["product_sha256"],
         ),
         lender=facts["lender"],
         funders=tuple(FunderLine(**one) for one in facts["funders"]),

@@ -58,11 +58,20 @@ class Signing:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Lender:
+    """Who lends: the name in every contract, and whether and up to how much of a loan it takes a lost funder's part."""
+
+    name: str
+    name_en: str
+    lender_may_step_in: bool
+    step_in_max_fen: int
+
+
 @cache
-def lender_name() -> str:
-    """Give the lender's name as it stands in every table and contract."""
-    name: str = tomllib.loads(Path(__file__).with_name("lender.toml").read_text("utf-8"))["name"]
-    return name
+def lender() -> Lender:
+    """Give the lender as every table and contract names it."""
+    return Lender(**tomllib.loads(Path(__file__).with_name("lender.toml").read_text("utf-8")))
 
 
 def quote(terms: LoanTerms, *, charges: Sequence[Charge], rules: CostRules) -> Quote:
@@ -70,8 +79,8 @@ def quote(terms: LoanTerms, *, charges: Sequence[Charge], rules: CostRules) -> Q
 
     Raises: CostOverCap.
     """
-    alone = FunderLine(PartnerId("lender"), lender_name(), PPM, terms.principal_fen)
-    table = build_table(terms, lender=lender_name(), funders=(alone,), charges=charges, rules=rules)
+    alone = FunderLine(PartnerId("lender"), lender().name, PPM, terms.principal_fen)
+    table = build_table(terms, lender=lender().name, funders=(alone,), charges=charges, rules=rules)
     return Quote(table.largest_installment_fen, table.total_fen, table.all_in_ppm, table.simple_ppm)
 
 
@@ -82,7 +91,7 @@ async def show_table(
 
     Raises: CostOverCap.
     """
-    table = build_table(terms, lender=lender_name(), funders=funders, charges=charges, rules=rules)
+    table = build_table(terms, lender=lender().name, funders=funders, charges=charges, rules=rules)
     earlier = await store.of_loan(work, customer_id, terms.loan_id)
     current = next((one for one in earlier if one.table_sha256 == table.sha256 and one.reading.state is not ReadingState.ABANDONED), None)
     if current:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
+from puhui.engines.schedules import split
 from puhui.foundation.money import Money
 from puhui.foundation.rates import PPM
 from puhui.rooms.funding.terms import Book, FundingPolicy, Terms, Wanted, misfit, overfull
@@ -102,11 +103,11 @@ def _fit(terms: Terms, wanted: Wanted, book: Book, policy: FundingPolicy) -> int
 
 
 def _legs(amount: Money, partners: list[tuple[PartnerId, int]]) -> tuple[Leg, ...]:
-    """Give the partners whole fen, never above their share, and the lender the rest."""
-    theirs = [Leg(partner_id, share_ppm, _part(amount, share_ppm)) for partner_id, share_ppm in partners]
-    own_ppm = PPM - sum(leg.share_ppm for leg in theirs)
-    own = Money(amount.fen - sum(leg.share.fen for leg in theirs))
-    legs = (Leg(LENDER, own_ppm, own), *theirs)
+    """Split a loan over its funders as the ledger will: the lender first, by largest remainder."""
+    own_ppm = PPM - sum(share_ppm for _, share_ppm in partners)
+    shares = [(LENDER, own_ppm), *partners]
+    parts = split(amount.fen, [share_ppm for _, share_ppm in shares])
+    legs = tuple(Leg(partner_id, share_ppm, Money(fen)) for (partner_id, share_ppm), fen in zip(shares, parts, strict=True))
     assert sum(leg.share_ppm for leg in legs) == PPM, legs
     assert sum(leg.share.fen for leg in legs) == amount.fen, legs
     return legs

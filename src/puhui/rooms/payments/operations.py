@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from puhui.foundation.dayfiles import DayFileRefused
+from puhui.foundation.days import business_date
 from puhui.foundation.refusals import KeyReused, NotFound
 from puhui.foundation.work import Work
 from puhui.rooms.payments import order as orders
@@ -15,7 +16,7 @@ from puhui.rooms.payments.collecting import MandateTerms
 from puhui.rooms.payments.mandate import Mandate
 from puhui.rooms.payments.order import Happened, OrderState, PaymentOrder, Purpose, RailSays
 from puhui.rooms.payments.receipt import MoneyReceived, loan_named
-from puhui.rooms.payments.statement import Difference, compare, read_transfers
+from puhui.rooms.payments.statement import BreakKind, Difference, Movement, compare, read_transfers
 from puhui.vocabulary.events import PaymentOrdered
 from puhui.vocabulary.ids import CustomerId, LoanId, MandateId, PaymentOrderId
 
@@ -174,6 +175,17 @@ async def reconcile(work: Work, *, day: date, files: Mapping[str, bytes]) -> lis
         await store.add_file(work, name=name, day=day, sha256=digest, rows=len(theirs), state="compared", why=None)
     await store.put_breaks(work, day, differences)
     return differences
+
+
+async def note_callback_differs(work: Work, *, order: PaymentOrder, told: RailSays, asked: RailSays) -> None:
+    """Keep that a callback said other than the rail itself when asked; what GET says was booked."""
+    sides = (_movement(work, order, asked), _movement(work, order, told))
+    await store.add_break(work, work.today, Difference(BreakKind.CALLBACK_DIFFERS, order.payment_order_id, *sides))
+
+
+def _movement(work: Work, order: PaymentOrder, says: RailSays) -> Movement:
+    day = business_date(says.ended_at) if says.ended_at else work.today
+    return Movement(order.payment_order_id, order.direction.value, says.state.value, says.done.fen, says.fee.fen, day)
 
 
 async def note_bad_file(work: Work, *, name: str, day: date, content: bytes, refusal: DayFileRefused) -> None:

@@ -37,10 +37,9 @@ insert into payments.booked (customer_id, payment_order_id, kind, at) values (:c
 on conflict do nothing;
 
 -- name: movements_of_day
--- What we believe the rail moved on a day: transfers that ended, returns, and money received.
-select payment_order_id as key, direction, case when state = 'failed' then 'failed' else 'paid' end as state,
-    case when state = 'failed' then amount_fen else done_fen end as amount_fen, fee_fen
-from payments.orders where ended_on = :day and state in ('paid', 'failed', 'returned') and rail_id is not null
+-- What we believe the rail moved on a day: transfers that were paid, returns, and money received. What failed moved nothing.
+select payment_order_id as key, direction, 'paid' as state, done_fen as amount_fen, fee_fen
+from payments.orders where ended_on = :day and state in ('paid', 'returned')
 union all
 select payment_order_id, direction, 'returned', done_fen, 0 from payments.orders where returned_on = :day and state = 'returned'
 union all
@@ -91,7 +90,7 @@ on conflict (business_date, key, kind) do nothing;
 
 -- name: drop_found_breaks
 -- A higher revision replaces the whole part, so what was found by the old one and has not been looked at goes with it.
-update payments.breaks set state = 'closed', closed_at = :at, explanation = 'replaced by a later revision' where business_date = :business_date and state = 'found';
+update payments.breaks set state = 'closed', closed_at = :at, explanation = 'replaced by a later revision' where business_date = :business_date and state = 'found' and kind <> 'callback_differs';
 
 -- name: reopen_break
 update payments.breaks set state = 'found', closed_at = null, explanation = null where business_date = :business_date and key = :key and kind = :kind;

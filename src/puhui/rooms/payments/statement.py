@@ -23,6 +23,7 @@ class BreakKind(Enum):
     WRONG_STATE = "wrong_state"
     WRONG_DAY = "wrong_day"
     DUPLICATE_ROW = "duplicate_row"
+    CALLBACK_DIFFERS = "callback_differs"
 
 
 @dataclass(frozen=True, slots=True, order=True)

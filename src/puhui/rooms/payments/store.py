@@ -185,6 +185,20 @@ async def put_breaks(work: Work, day: date, differences: Iterable[Difference]) -
             await SQL.reopen_break.run(work, **where)
 
 
+async def add_break(work: Work, day: date, difference: Difference) -> None:
+    """Keep one difference that was found outside the file."""
+    await SQL.add_break.run(
+        work,
+        business_date=day,
+        key=difference.key,
+        kind=difference.kind.value,
+        ours=_movement_facts(difference.ours),
+        theirs=_movement_facts(difference.theirs),
+        amount_fen=difference.amount_fen,
+        found_at=work.at,
+    )
+
+
 async def open_breaks(work: Work) -> Sequence[Row]:
     return await SQL.open_breaks.rows(work)
 
