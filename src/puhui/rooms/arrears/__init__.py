@@ -19,7 +19,18 @@ from puhui.rooms.arrears.operations import (
     promise,
 )
 from puhui.rooms.arrears.stage import PLAN, Act, Planned, Stage, next_planned, stage_of
-from puhui.rooms.arrears.store import CollectionCase, Hardship, cases_of, find_hardship, hardships_of, open_cases, promises_of, stage_counts
+from puhui.rooms.arrears.store import (
+    CollectionCase,
+    Hardship,
+    cases_of,
+    find_hardship,
+    hardships_of,
+    open_cases,
+    promises_of,
+    propose_write_off,
+    proposed_write_offs,
+    stage_counts,
+)
 
 __all__ = [
     "PLAN",
@@ -46,6 +57,8 @@ __all__ = [
     "plan_today",
     "promise",
     "promises_of",
+    "propose_write_off",
+    "proposed_write_offs",
     "stage_counts",
     "stage_of",
 ]

@@ -15,6 +15,13 @@ where customer_id = :customer_id and loan_id = :loan_id and closed_on is null;
 -- name: note_planned
 update arrears.cases set planned_day = :planned_day where customer_id = :customer_id and loan_id = :loan_id and closed_on is null;
 
+-- name: propose_write_off
+update arrears.cases set proposed_on = :today where customer_id = :customer_id and loan_id = :loan_id and closed_on is null and proposed_on is null;
+
+-- name: proposed_write_offs
+select customer_id, loan_id, proposed_on, overdue_fen from arrears.cases where closed_on is null and proposed_on is not null
+order by proposed_on, loan_id;
+
 -- name: close_case
 update arrears.cases set closed_on = greatest(:closed_on::date, opened_on), ended_by = :ended_by
 where customer_id = :customer_id and loan_id = :loan_id and closed_on is null;

@@ -76,6 +76,16 @@ async def note_planned(work: Work, case: CollectionCase, planned_day: int) -> No
     await SQL.note_planned.run(work, customer_id=case.customer_id, loan_id=case.loan_id, planned_day=planned_day)
 
 
+async def propose_write_off(work: Work, *, customer_id: str, loan_id: str) -> None:
+    """Put a case before two persons: it is beyond the plan's end."""
+    await SQL.propose_write_off.run(work, customer_id=customer_id, loan_id=loan_id, today=work.today)
+
+
+async def proposed_write_offs(work: Work) -> list[tuple[str, str]]:
+    """List (customer_id, loan_id) of the open cases whose write-off is proposed, oldest first."""
+    return [(row["customer_id"], row["loan_id"]) for row in await SQL.proposed_write_offs.rows(work)]
+
+
 async def close_case(work: Work, *, customer_id: str, loan_id: str, ended_by: str) -> bool:
     return await SQL.close_case.run(work, customer_id=customer_id, loan_id=loan_id, closed_on=work.today, ended_by=ended_by) == 1
 

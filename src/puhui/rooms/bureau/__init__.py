@@ -12,6 +12,7 @@ from puhui.rooms.bureau.operations import (
     correct_month,
     erase,
     export,
+    has_bad_mark,
     hear_feedback,
     judge_dispute,
     mend_rejected,
@@ -30,7 +31,7 @@ from puhui.rooms.bureau.operations import (
     write_batches,
 )
 from puhui.rooms.bureau.standing import Opening, ReportTime, Standing, is_month_end
-from puhui.rooms.bureau.store import Batch, Record, batches, counts, find_batch, records_of, rows_of
+from puhui.rooms.bureau.store import Batch, Record, batches, counts, customer_of, customers_in, find_batch, records_of, rows_of
 from puhui.rooms.bureau.textfile import Person, to_verify
 
 __all__ = [
@@ -49,10 +50,13 @@ __all__ = [
     "batches",
     "correct_month",
     "counts",
+    "customer_of",
+    "customers_in",
     "erase",
     "export",
     "faults_of",
     "find_batch",
+    "has_bad_mark",
     "hear_feedback",
     "is_month_end",
     "judge_dispute",

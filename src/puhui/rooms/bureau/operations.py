@@ -57,9 +57,9 @@ async def note_query(
     )
 
 
-async def note_opening(work: Work, *, customer_id: str, opening: Opening, is_first_of_person: bool, was_thin_file: bool) -> None:
+async def note_opening(work: Work, *, customer_id: str, opening: Opening, was_thin_file: bool) -> None:
     """Note that an account opened (210/10), and who the person is if we report him for the first time (110)."""
-    for record_type in ("110", "210") if is_first_of_person else ("210",):
+    for record_type in ("110", "210"):
         await _add(
             work,
             customer_id=customer_id,
@@ -182,6 +182,12 @@ async def hear_feedback(work: Work, *, batch_id: str, accepted: int, rejected: S
     return len(rejected)
 
 
+async def has_bad_mark(work: Work, *, customer_id: str, loan_id: str) -> bool:
+    """Say whether a bad mark of this loan was noted and nothing better since."""
+    last = [record for record in await store.records_of(work, customer_id) if record.loan_id == loan_id and record.standing is not None]
+    return bool(last) and last[-1].is_bad
+
+
 async def open_dispute(
     work: Work, *, customer_id: str, dispute_id: str, loan_id: str, month: str, claim: str, case_id: str, due: date
 ) -> None:
@@ -269,7 +275,8 @@ async def _add(
     is_bad = standing is not None and standing.is_bad
     notice = await store.notice_of(work, customer_id, loan_id) if is_bad else None
     waits = is_bad and (notice is None or notice["told_at"] is None)
-    record_id = derive("br", customer_id, loan_id, f"{record_type}-{report_time}-{report_day}")
+    is_about_person = record_type == "110"
+    record_id = derive("br", customer_id, customer_id if is_about_person else loan_id, "110" if is_about_person else f"{record_type}-{report_time}-{report_day}")
     state = "awaiting_notice" if waits else "ready"
     record = Record(
         customer_id, record_id, loan_id, record_type, report_time, report_day, opening, standing, is_bad, was_thin_file, state

@@ -50,6 +50,12 @@ from bureau.batches order by made_at desc, batch_id limit :most;
 select customer_id, record_id, loan_id, record_type, report_time, report_day, opening, standing, is_bad, was_thin_file, state, batch_id, line, code
 from bureau.records where batch_id = :batch_id order by line;
 
+-- name: customers_in
+select distinct customer_id from bureau.records where batch_id = :batch_id order by customer_id;
+
+-- name: customer_of
+select customer_id from bureau.records where loan_id = :loan_id limit 1;
+
 -- name: set_batch_state
 update bureau.batches set state = :state, accepted = :accepted::int, rejected = :rejected::int where batch_id = :batch_id and state <> 'checked';
 

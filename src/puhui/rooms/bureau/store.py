@@ -117,6 +117,17 @@ async def batch_records(work: Work, batch_id: str) -> list[Record]:
     return [_record(row) for row in await SQL.batch_records.rows(work, batch_id=batch_id)]
 
 
+async def customers_in(work: Work, batch_id: str) -> list[str]:
+    """List whom the records of a batch are about."""
+    return [row["customer_id"] for row in await SQL.customers_in.rows(work, batch_id=batch_id)]
+
+
+async def customer_of(work: Work, loan_id: str) -> str | None:
+    """Give whose account this is, as far as it was reported."""
+    customer_id: str | None = await SQL.customer_of.value(work, loan_id=loan_id)
+    return customer_id
+
+
 async def set_batch_state(work: Work, batch_id: str, state: str, *, accepted: int | None = None, rejected: int | None = None) -> bool:
     return await SQL.set_batch_state.run(work, batch_id=batch_id, state=state, accepted=accepted, rejected=rejected) == 1
 

@@ -83,6 +83,10 @@ on conflict (customer_id, loan_id, business_date) do update set after = excluded
 select after from ledger.class_changes
 where customer_id = :customer_id and loan_id = :loan_id and business_date <= :day order by business_date desc limit 1;
 
+-- name: class_since
+select business_date from ledger.class_changes
+where customer_id = :customer_id and loan_id = :loan_id and business_date <= :day order by business_date desc limit 1;
+
 -- name: is_month_closed
 select exists (select 1 from ledger.periods where month = :month);
 

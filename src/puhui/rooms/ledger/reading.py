@@ -293,6 +293,12 @@ async def class_on(work: Work, customer_id: str, loan_id: str, day: date) -> Ass
     return AssetClass(await store.SQL.class_on.value(work, customer_id=customer_id, loan_id=loan_id, day=day) or "normal")
 
 
+async def class_since(work: Work, customer_id: str, loan_id: str, day: date) -> date | None:
+    """Give the day on which a loan came into the class it has at the end of `day`; None if it never changed."""
+    since: date | None = await store.SQL.class_since.value(work, customer_id=customer_id, loan_id=loan_id, day=day)
+    return since
+
+
 # -- the bureau ---------------------------------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ create table arrears.cases (
     stage       text not null,
     overdue_fen bigint not null check (overdue_fen >= 0),
     planned_day int not null default 0,
+    proposed_on date,
     ended_by    text check (ended_by in ('caught_up', 'settled', 'restructured', 'written_off', 'not_mine')),
     primary key (customer_id, loan_id, k),
     check ((closed_on is null) = (ended_by is null))

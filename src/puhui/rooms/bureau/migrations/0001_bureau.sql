@@ -34,6 +34,7 @@ create table bureau.records (
 );
 create index records_ready on bureau.records (report_day, record_id) where state in ('awaiting_notice', 'ready');
 create index records_batch on bureau.records (batch_id, line);
+create index records_by_loan on bureau.records (loan_id);
 create index records_loan on bureau.records (customer_id, loan_id, report_day);
 
 create table bureau.batches (
