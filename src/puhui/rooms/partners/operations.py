@@ -79,14 +79,14 @@ async def listed(work: Work, *, partner_id: PartnerId, role: Role) -> ListedPart
     if row is None:
         partner = await store.find(work, partner_id)
         raise NotListed(partner_id=partner_id, standing=partner.standing.value if partner else "unknown", role=role.value)
-    return ListedPartner(partner_id, role.value, row["address"], work.at)
+    return ListedPartner(partner_id, role.value, row["service_url"], work.at)
 
 
 async def funders(work: Work) -> dict[PartnerId, Funder]:
     """Give every listed funder, by id."""
     return {
         PartnerId(row["partner_id"]): Funder(
-            ListedPartner(row["partner_id"], Role.FUNDING.value, row["address"], work.at),
+            ListedPartner(row["partner_id"], Role.FUNDING.value, row["service_url"], work.at),
             row["name"],
             Limits(Money(row["exposure_max_fen"]), Money(row["day_max_fen"])),
         )
@@ -96,7 +96,7 @@ async def funders(work: Work) -> dict[PartnerId, Funder]:
 
 async def listed_with(work: Work, *, role: Role) -> list[ListedPartner]:
     """Give every partner listed in this role, in order of id."""
-    return [ListedPartner(row["partner_id"], role.value, row["address"], work.at) for row in await store.listed_with(work, role)]
+    return [ListedPartner(row["partner_id"], role.value, row["service_url"], work.at) for row in await store.listed_with(work, role)]
 
 
 async def listed_owners(work: Work) -> frozenset[str]:

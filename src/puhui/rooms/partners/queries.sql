@@ -1,8 +1,8 @@
 -- name: add_partner
--- A development partner that is known already only gets its new address and name; where it stands is never touched by this.
-insert into partners.partners (partner_id, name, roles, standing, address, key_owner, exposure_max_fen, day_max_fen, is_development)
-values (:partner_id, :name, :roles, :standing, :address, :key_owner, :exposure_max_fen, :day_max_fen, :is_development)
-on conflict (partner_id) do update set address = excluded.address where partners.is_development and partners.address <> excluded.address;
+-- A development partner that is known already only gets its new service_url and name; where it stands is never touched by this.
+insert into partners.partners (partner_id, name, roles, standing, service_url, key_owner, exposure_max_fen, day_max_fen, is_development)
+values (:partner_id, :name, :roles, :standing, :service_url, :key_owner, :exposure_max_fen, :day_max_fen, :is_development)
+on conflict (partner_id) do update set service_url = excluded.service_url where partners.is_development and partners.service_url <> excluded.service_url;
 
 -- name: add_contract
 insert into partners.contracts (contract_id, partner_id, role, since, until, sha256)
@@ -10,22 +10,22 @@ values (:contract_id, :partner_id, :role, :since, :until, :sha256)
 on conflict (contract_id) do nothing;
 
 -- name: find_partner
-select partner_id, name, roles, standing, address, key_owner, exposure_max_fen, day_max_fen from partners.partners where partner_id = :partner_id;
+select partner_id, name, roles, standing, service_url, key_owner, exposure_max_fen, day_max_fen from partners.partners where partner_id = :partner_id;
 
 -- name: lock_partner
-select partner_id, name, roles, standing, address, key_owner, exposure_max_fen, day_max_fen from partners.partners
+select partner_id, name, roles, standing, service_url, key_owner, exposure_max_fen, day_max_fen from partners.partners
 where partner_id = :partner_id for update;
 
 -- name: contracts_of
 select contract_id, partner_id, role, since, until, sha256 from partners.contracts where partner_id = :partner_id order by contract_id;
 
 -- name: listed
-select p.partner_id, p.name, p.address, p.exposure_max_fen, p.day_max_fen from partners.partners p
+select p.partner_id, p.name, p.service_url, p.exposure_max_fen, p.day_max_fen from partners.partners p
 where p.partner_id = :partner_id and p.standing = 'listed' and :role::text = any (p.roles)
   and exists (select 1 from partners.contracts c where c.partner_id = p.partner_id and c.role = :role and c.since <= :today and :today < c.until);
 
 -- name: listed_with
-select p.partner_id, p.name, p.address, p.exposure_max_fen, p.day_max_fen from partners.partners p
+select p.partner_id, p.name, p.service_url, p.exposure_max_fen, p.day_max_fen from partners.partners p
 where p.standing = 'listed' and :role::text = any (p.roles)
   and exists (select 1 from partners.contracts c where c.partner_id = p.partner_id and c.role = :role and c.since <= :today and :today < c.until)
 order by p.partner_id;

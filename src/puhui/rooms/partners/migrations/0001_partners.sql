@@ -5,7 +5,7 @@ create table partners.partners (
     name             text not null,
     roles            text[] not null check (roles <@ array['asset', 'funding', 'enhancement', 'marketing', 'merchant', 'outsourcer']),
     standing         text not null check (standing in ('candidate', 'due_diligence', 'listed', 'suspended', 'exited')),
-    address          text not null,
+    service_url      text not null,
     key_owner        text not null,
     exposure_max_fen bigint not null check (exposure_max_fen >= 0),
     day_max_fen      bigint not null check (day_max_fen >= 0),
