@@ -20,6 +20,7 @@ import puhui_town.checks
 import puhui_town.message
 import puhui_town.sign
 from puhui_town.bureau.service import Bureau
+from puhui_town.checks.otp import verify_otp
 from puhui_town.checks.pictures import Picture, draw
 from puhui_town.checks.population import (
     BureauFile,
@@ -321,6 +322,17 @@ async def test_a_code_reaches_the_phone_and_stands_in_no_answer(stage: Stage):
     stage.town.world.faults.set(RuleBook(7, [Rule("f", "checks.otp", "otp_lost", 1_000_000)]))
     stage.post("/checks/v1/otp", {"check_id": "lost", "phone": PHONE, "purpose": "login"})
     assert len(stage.people.texts) == 1
+
+
+async def test_the_rail_takes_a_code_of_its_own_purpose_and_the_cards_phone(stage: Stage):
+    world = stage.town.world
+    code = stage.code("bind")
+    assert not verify_otp(world, "pay", PHONE, "", **code)
+    assert not verify_otp(world, "bind", "12000000002", "", **code)
+    assert verify_otp(world, "bind", PHONE, "", **code)
+    paying = stage.code("pay", "po-1", check_id="ck-2")
+    assert not verify_otp(world, "pay", PHONE, "po-2", **paying)
+    assert verify_otp(world, "pay", PHONE, "po-1", **paying)
 
 
 # -- signing -----------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import msgspec
 
 from puhui_town.wire.store import Table
+from puhui_town.wire.world import World
 
 OtpPurpose = Literal["login", "identity", "bind", "sign", "pay", "unmask"]
 PURPOSES: tuple[str, ...] = get_args(OtpPurpose)
@@ -104,3 +105,9 @@ class OtpBook:
         for otp_id in old:
             self._table.drop(otp_id)
         return len(old)
+
+
+def verify_otp(world: World, purpose: str, phone: str, subject: str, otp_id: str, code: str) -> bool:
+    """Use up a code for a service of the town that is not told why not; an empty `subject` is not compared, the phone always is."""
+    outcome: Outcome = world.parts["checks"].take_code(otp_id=otp_id, code=code, purpose=purpose, subject=subject or None, phone=phone)
+    return outcome.is_right
