@@ -1,0 +1,113 @@
+"""What the room does: write down an asking before it is asked, append what was told, and give a history as of one instant."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from puhui.foundation.days import add_months, business_date, instant
+from puhui.foundation.work import Work
+from puhui.rooms.histories import store
+from puhui.rooms.histories.history import MONTHS_MAX, OWN, SOURCES, Fetch, FetchState, History, Page, Report, ReportState, name_of, page_of
+from puhui.rooms.histories.records import Records
+from puhui.vocabulary import ids
+from puhui.vocabulary.permits import Permit
+
+
+async def ask_fetch(work: Work, *, permit: Permit, parent: str, as_of: datetime | None = None, months: int = MONTHS_MAX) -> Fetch:
+    """Write down that a source (the permit's item) is asked for `parent`, before it is asked. Asked again for the same parent: the first asking."""
+    assert permit.item in SOURCES, permit.item
+    if earlier := await store.find_fetch(work, permit.customer_id, parent=parent, source=permit.item):
+        return earlier
+    at = as_of or work.at
+    since = instant(add_months(business_date(at), -min(months, MONTHS_MAX)))
+    fetch_id = ids.derive("fe", permit.customer_id, parent, f"fetch-{permit.item}")
+    fetch = Fetch(permit.customer_id, fetch_id, permit.item, parent, permit.consent_id, since, at, FetchState.ASKED)
+    await store.add_fetch(work, fetch)
+    return fetch
+
+
+async def note_fetch(work: Work, fetch: Fetch, records: Records) -> None:
+    """Append what the source told. Told already, nothing is appended twice."""
+    if await store.end_fetch(work, fetch, records.state) and records.pages:
+        await store.add_pages(
+            work,
+            fetch.customer_id,
+            source=fetch.source,
+            fetch_id=fetch.fetch_id,
+            consent_id=fetch.consent_id,
+            is_simulated=records.is_simulated,
+            pages=records.pages,
+        )
+
+
+async def append_own(work: Work, *, customer_id: str, event_id: int, kind: str, at: datetime, data: Mapping[str, Any]) -> None:
+    """Append something that happened with us (a repayment, a broken promise); it is known from now on. No consent is needed for our own books."""
+    event = {"event_id": event_id, "at": at.isoformat(), "known_at": work.at.isoformat(), "kind": kind, "data": dict(data)}
+    page: Page = page_of(msgspec.json.encode([event], order="deterministic"))
+    await store.add_pages(work, customer_id, source=OWN, fetch_id="", consent_id="", is_simulated=False, pages=[page])
+
+
+async def history(
+    work: Work, *, customer_id: str, permits: Iterable[Permit], as_of: datetime | None = None, upto: int = store.END, own: bool = True
+) -> History:
+    """Give what is known of a person as of an instant, from the sources whose use is permitted now; the bureau's report if its item is permitted.
+
+    Of each source the newest answered asking speaks. Read again with the same `as_of` and the `upto` of before, the bytes are the same.
+    """
+    at = as_of or work.at
+    held = {permit.item for permit in permits if permit.customer_id == customer_id and permit.until > work.at}
+    latest = await store.latest_fetches(work, customer_id, as_of=at, sources=sorted(held & set(SOURCES)))
+    rows = await store.pages_of(work, customer_id, fetch_ids=[fetch_id for fetch_id, _ in latest.values()], upto=upto)
+    if own:
+        rows = sorted([*rows, *await store.own_pages(work, customer_id, as_of=at, upto=upto)])
+    report = await store.latest_report(work, customer_id, as_of=at) if "bureau" in held else None
+    pages: dict[str, tuple[bytes, ...]] = {}
+    for _, source, _, raw in rows:
+        pages[source] = (*pages.get(source, ()), raw)
+    last = max((n for n, *_ in rows), default=0)
+    states = {source: state for source, (_, state) in latest.items()}
+    return History(customer_id, at, last, states, pages, report, name_of([sha256 for _, _, sha256, _ in rows], report))
+
+
+async def ask_query(work: Work, *, permit: Permit, parent: str, reason: str, as_of: datetime | None = None) -> Report:
+    """Write down that the bureau is asked, before it is asked. Asked again for the same parent and reason: the first asking, or its answer."""
+    assert permit.item == "bureau", permit.item
+    if earlier := await store.find_query(work, permit.customer_id, parent=parent, reason=reason):
+        return earlier
+    query_id = ids.derive("qu", permit.customer_id, parent, f"query-{reason}")
+    report = Report(query_id, parent, reason, permit.consent_id, as_of or work.at, ReportState.ASKED, "")
+    await store.add_query(work, permit.customer_id, report)
+    return report
+
+
+async def note_report(work: Work, *, customer_id: str, query_id: str, report: bytes | None, code: str = "") -> None:
+    """Keep the bureau's answer: the JSON of `report`, None for a white file (`found: false`), or the `code` of a signed refusal."""
+    state = ReportState.REFUSED if code else ReportState.WHITE if report is None else ReportState.FOUND
+    await store.end_query(work, customer_id, query_id=query_id, state=state, code=code, raw=report)
+
+
+async def export(work: Work, *, customer_id: str) -> dict[str, Any]:
+    """Give all that the room knows of the person, for the person alone."""
+    return {
+        "fetches": [dict(row) for row in await store.fetches_of(work, customer_id)],
+        "log": await store.log_of(work, customer_id),
+        "bureau_reports": [
+            {
+                "query_id": one.query_id, "reason": one.reason, "consent_id": one.consent_id, "as_of": one.as_of, "state": one.state.value,
+                "report": one.content,
+            }
+            for one in await store.reports_of(work, customer_id)
+        ],
+    }  # fmt: skip
+
+
+async def erase_source(work: Work, *, customer_id: str, source: str) -> int:
+    """Take away what a source told (the person asked for it, or withdrew for good); give how many pages. That it was asked stays."""
+    return await store.erase_source(work, customer_id, source)
+
+
+async def erase(work: Work, *, customer_id: str) -> int:
+    """Take away everything that sources and the bureau told; give how many rows."""
+    return await store.erase(work, customer_id)

@@ -1,0 +1,77 @@
+-- name: find_fetch
+select fetch_id, source, parent, consent_id, since, as_of, state from histories.fetches
+where customer_id = :customer_id and parent = :parent and source = :source;
+
+-- name: add_fetch
+insert into histories.fetches (customer_id, fetch_id, source, parent, consent_id, since, as_of, state, asked_at)
+values (:customer_id, :fetch_id, :source, :parent, :consent_id, :since, :as_of, 'asked', :at)
+on conflict (customer_id, parent, source) do nothing;
+
+-- name: end_fetch
+update histories.fetches set state = :state, ended_at = :at where customer_id = :customer_id and fetch_id = :fetch_id and state = 'asked';
+
+-- name: add_pages
+-- Appends pages at the end of the person's log; lock_log keeps two writers of one person apart.
+with tail as (select coalesce(max(n), 0) as n from histories.log where customer_id = :customer_id)
+insert into histories.log (customer_id, n, source, fetch_id, consent_id, page, events, first_at, last_at, known_max, is_simulated, sha256, sealed, recorded_at)
+select :customer_id, tail.n + p.page, :source, :fetch_id, :consent_id, p.page, p.events, p.first_at, p.last_at, p.known_max, :is_simulated, p.sha256, p.sealed, :at
+from tail, unnest(:pages::int[], :events::int[], :first_ats::timestamptz[], :last_ats::timestamptz[], :known_maxes::timestamptz[],
+                  :sha256s::bytea[], :sealeds::bytea[]) as p(page, events, first_at, last_at, known_max, sha256, sealed);
+
+-- name: lock_log
+select pg_advisory_xact_lock(hashtextextended('histories.log|' || :customer_id, 0));
+
+-- name: latest_fetches
+-- For each source the newest asking that was answered, made by the instant.
+select distinct on (source) source, fetch_id, state, as_of, consent_id
+from histories.fetches
+where customer_id = :customer_id and as_of <= :as_of and state <> 'asked' and source = any(:sources)
+order by source, as_of desc, fetch_id desc;
+
+-- name: pages_of
+select n, source, fetch_id, page, sha256, sealed from histories.log
+where customer_id = :customer_id and n <= :upto and erased_at is null and fetch_id = any(:fetch_ids) order by n;
+
+-- name: own_pages
+select n, source, fetch_id, page, sha256, sealed from histories.log
+where customer_id = :customer_id and n <= :upto and erased_at is null and fetch_id = '' and recorded_at <= :as_of order by n;
+
+-- name: fetches_of
+select fetch_id, source, parent, consent_id, since, as_of, state, asked_at, ended_at from histories.fetches
+where customer_id = :customer_id order by asked_at, fetch_id;
+
+-- name: log_of
+select n, source, fetch_id, consent_id, page, events, first_at, last_at, is_simulated, sha256, sealed, recorded_at, erased_at
+from histories.log where customer_id = :customer_id order by n;
+
+-- name: find_query
+select query_id, parent, reason, consent_id, as_of, state, code, sha256, sealed, asked_at, ended_at from histories.reports
+where customer_id = :customer_id and parent = :parent and reason = :reason;
+
+-- name: add_query
+insert into histories.reports (customer_id, query_id, parent, reason, consent_id, as_of, state, asked_at)
+values (:customer_id, :query_id, :parent, :reason, :consent_id, :as_of, 'asked', :at)
+on conflict (customer_id, parent, reason) do nothing;
+
+-- name: end_query
+update histories.reports set state = :state, code = :code, sha256 = :sha256, sealed = :sealed, ended_at = :at
+where customer_id = :customer_id and query_id = :query_id and state = 'asked';
+
+-- name: latest_report
+select query_id, parent, reason, consent_id, as_of, state, code, sha256, sealed, asked_at, ended_at from histories.reports
+where customer_id = :customer_id and as_of <= :as_of and state in ('found', 'white') and erased_at is null
+order by as_of desc, query_id desc limit 1;
+
+-- name: reports_of
+select query_id, parent, reason, consent_id, as_of, state, code, sha256, sealed, asked_at, ended_at from histories.reports
+where customer_id = :customer_id order by asked_at, query_id;
+
+-- name: erase_source
+-- What a source told is taken away; that it was asked, when and by which consent, stays.
+update histories.log set sealed = null, erased_at = :at where customer_id = :customer_id and source = :source and erased_at is null;
+
+-- name: erase_log
+update histories.log set sealed = null, erased_at = :at where customer_id = :customer_id and erased_at is null;
+
+-- name: erase_reports
+update histories.reports set sealed = null, erased_at = :at where customer_id = :customer_id and erased_at is null;

@@ -1,0 +1,166 @@
+"""The rows of the room: fetches, the log of pages, reports. What a source told is packed and sealed on the way in."""
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from puhui.foundation import sql
+from puhui.foundation.work import Work
+from puhui.rooms.histories.history import Fetch, FetchState, Page, Report, ReportState
+
+SQL = sql.load(__file__)
+END = 2**62
+
+
+async def find_fetch(work: Work, customer_id: str, *, parent: str, source: str) -> Fetch | None:
+    row = await SQL.find_fetch.row(work, customer_id=customer_id, parent=parent, source=source)
+    if row is None:
+        return None
+    return Fetch(
+        customer_id, row["fetch_id"], row["source"], row["parent"], row["consent_id"], row["since"], row["as_of"], FetchState(row["state"])
+    )
+
+
+async def add_fetch(work: Work, fetch: Fetch) -> None:
+    await SQL.add_fetch.run(
+        work,
+        customer_id=fetch.customer_id,
+        fetch_id=fetch.fetch_id,
+        source=fetch.source,
+        parent=fetch.parent,
+        consent_id=fetch.consent_id,
+        since=fetch.since,
+        as_of=fetch.as_of,
+        at=work.at,
+    )
+
+
+async def end_fetch(work: Work, fetch: Fetch, state: FetchState) -> bool:
+    """Give whether it was still open."""
+    return await SQL.end_fetch.run(work, customer_id=fetch.customer_id, fetch_id=fetch.fetch_id, state=state.value, at=work.at) == 1
+
+
+async def add_pages(
+    work: Work, customer_id: str, *, source: str, fetch_id: str, consent_id: str, is_simulated: bool, pages: Sequence[Page]
+) -> None:
+    await SQL.lock_log.value(work, customer_id=customer_id)
+    await SQL.add_pages.run(
+        work,
+        customer_id=customer_id,
+        source=source,
+        fetch_id=fetch_id,
+        consent_id=consent_id,
+        is_simulated=is_simulated,
+        at=work.at,
+        pages=list(range(1, len(pages) + 1)),
+        events=[page.events for page in pages],
+        first_ats=[page.first_at for page in pages],
+        last_ats=[page.last_at for page in pages],
+        known_maxes=[page.known_max for page in pages],
+        sha256s=[page.sha256 for page in pages],
+        sealeds=[work.keys.seal("history", customer_id, page.packed) for page in pages],
+    )
+
+
+async def latest_fetches(work: Work, customer_id: str, *, as_of: datetime, sources: Sequence[str]) -> dict[str, tuple[str, FetchState]]:
+    rows = await SQL.latest_fetches.rows(work, customer_id=customer_id, as_of=as_of, sources=list(sources))
+    return {row["source"]: (row["fetch_id"], FetchState(row["state"])) for row in rows}
+
+
+async def pages_of(work: Work, customer_id: str, *, fetch_ids: Sequence[str], upto: int) -> list[tuple[int, str, bytes, bytes]]:
+    """Give (n, source, sha256, raw) of every page of these fetches, in the log's order."""
+    rows = await SQL.pages_of.rows(work, customer_id=customer_id, upto=upto, fetch_ids=list(fetch_ids))
+    return [_page(work, customer_id, row) for row in rows]
+
+
+async def own_pages(work: Work, customer_id: str, *, as_of: datetime, upto: int) -> list[tuple[int, str, bytes, bytes]]:
+    rows = await SQL.own_pages.rows(work, customer_id=customer_id, upto=upto, as_of=as_of)
+    return [_page(work, customer_id, row) for row in rows]
+
+
+def _page(work: Work, customer_id: str, row: sql.Row) -> tuple[int, str, bytes, bytes]:
+    raw = zlib.decompress(work.keys.open("history", customer_id, row["sealed"]))
+    return row["n"], row["source"], bytes(row["sha256"]), raw
+
+
+async def find_query(work: Work, customer_id: str, *, parent: str, reason: str) -> Report | None:
+    row = await SQL.find_query.row(work, customer_id=customer_id, parent=parent, reason=reason)
+    return _report(work, customer_id, row) if row else None
+
+
+async def add_query(work: Work, customer_id: str, report: Report) -> None:
+    await SQL.add_query.run(
+        work,
+        customer_id=customer_id,
+        query_id=report.query_id,
+        parent=report.parent,
+        reason=report.reason,
+        consent_id=report.consent_id,
+        as_of=report.as_of,
+        at=work.at,
+    )
+
+
+async def end_query(work: Work, customer_id: str, *, query_id: str, state: ReportState, code: str, raw: bytes | None) -> bool:
+    ended = await SQL.end_query.run(
+        work,
+        customer_id=customer_id,
+        query_id=query_id,
+        state=state.value,
+        code=code,
+        sha256=hashlib.sha256(raw).digest() if raw is not None else None,
+        sealed=work.keys.seal("report", customer_id, zlib.compress(raw, 1)) if raw is not None else None,
+        at=work.at,
+    )
+    return ended == 1
+
+
+async def latest_report(work: Work, customer_id: str, *, as_of: datetime) -> Report | None:
+    row = await SQL.latest_report.row(work, customer_id=customer_id, as_of=as_of)
+    return _report(work, customer_id, row) if row else None
+
+
+async def reports_of(work: Work, customer_id: str) -> list[Report]:
+    return [_report(work, customer_id, row) for row in await SQL.reports_of.rows(work, customer_id=customer_id)]
+
+
+def _report(work: Work, customer_id: str, row: sql.Row) -> Report:
+    sealed = row["sealed"]
+    return Report(
+        row["query_id"],
+        row["parent"],
+        row["reason"],
+        row["consent_id"],
+        row["as_of"],
+        ReportState(row["state"]),
+        row["code"],
+        zlib.decompress(work.keys.open("report", customer_id, sealed)) if sealed else None,
+    )
+
+
+async def fetches_of(work: Work, customer_id: str) -> Sequence[sql.Row]:
+    return await SQL.fetches_of.rows(work, customer_id=customer_id)
+
+
+async def log_of(work: Work, customer_id: str) -> list[dict[str, Any]]:
+    """Give the whole log, opened, for the person's own export."""
+    told = []
+    for row in await SQL.log_of.rows(work, customer_id=customer_id):
+        entry = {name: row[name] for name in ("n", "source", "fetch_id", "consent_id", "events", "first_at", "last_at", "is_simulated", "recorded_at")}
+        raw = zlib.decompress(work.keys.open("history", customer_id, row["sealed"])) if row["sealed"] else None
+        told.append(entry | {"erased_at": row["erased_at"], "content": msgspec.json.decode(raw) if raw is not None else None})
+    return told
+
+
+async def erase_source(work: Work, customer_id: str, source: str) -> int:
+    return await SQL.erase_source.run(work, customer_id=customer_id, source=source, at=work.at)
+
+
+async def erase(work: Work, customer_id: str) -> int:
+    return await SQL.erase_log.run(work, customer_id=customer_id, at=work.at) + await SQL.erase_reports.run(
+        work, customer_id=customer_id, at=work.at
+    )
