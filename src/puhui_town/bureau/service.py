@@ -169,13 +169,13 @@ class Bureau:
         routes = (
             Route("POST", "/bureau/v1/queries", "query", self.query),
             Route("POST", "/bureau/v1/batches", "batch", self.batches.receive, body_max=FILE_MAX, status=202),
-            Route("GET", "/bureau/v1/batches/{batch_id}", "batch-get", self.batches.told),
+            Route("GET", "/bureau/v1/batches/{batch_id}", "get", self.batches.told),
             Route("POST", "/bureau/v1/disputes/{dispute_id}/answer", "dispute-answer", self.answer_dispute),
             Route("GET", "/bureau/v1/accounts/{account}", "account", self.told_account),
         )
         local = (
             Route("POST", "/local-bureau/v1/batches", "batch", self.local_batches.receive, body_max=FILE_MAX, status=202),
-            Route("GET", "/local-bureau/v1/batches/{batch_id}", "batch-get", self.local_batches.told),
+            Route("GET", "/local-bureau/v1/batches/{batch_id}", "get", self.local_batches.told),
         )
         return Service("bureau", "/bureau", "bureau-1", routes), Service("local-bureau", "/local-bureau", "local-bureau-1", local)
 
