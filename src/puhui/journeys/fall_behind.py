@@ -187,7 +187,7 @@ async def ask_hardship(desk: Desk, *, session: Session, body: Hardship, key: str
         case = await customers.open_case(
             work,
             customer_id=session.who,
-            kind=customers.Kind.HARDSHIP,
+            kind=customers.CaseKind.HARDSHIP,
             subject=body.loan_id,
             text=body.reason,
             proof_ref=body.proof_ref,
@@ -242,7 +242,7 @@ async def refuse_ease(desk: Desk, *, member: Member, customer_id: str, case_id: 
 
 
 async def _answer(work: Work, customer_id: str, case_id: str, loan_id: str, outcome: str, text: str) -> None:
-    await customers.answer_case(work, customer_id=customer_id, case_id=case_id, outcome=outcome, answer=text)
+    await customers.answer(work, customer_id=customer_id, case_id=case_id, outcome=outcome, text=text)
     await customers.close_contact(work, customer_id=customer_id, because="")
     wish = Wish("hardship.answer", Purpose.SERVICE, loan_id, {"outcome": outcome}, within=timedelta(days=3))
     await contact.tell(work, customer_id=customer_id, parent=case_id, verb="answer", wish=wish)

@@ -235,7 +235,7 @@ async def on_dispute_opened(desk: Desk, callback: Callback) -> None:
         if customer_id is None:
             return
         case = await customers.open_case(
-            work, customer_id=customer_id, kind=customers.Kind.DISPUTE, subject=dispute_id, text=str(data.get("claim", ""))
+            work, customer_id=customer_id, kind=customers.CaseKind.DISPUTE, subject=dispute_id, text=str(data.get("claim", ""))
         )
         await bureau.open_dispute(
             work,
@@ -280,8 +280,8 @@ async def answer_dispute(desk: Desk, turn: Turn) -> Turn | None:
     async with desk.work(ACTOR) as work:
         if isinstance(answer, Unknown) or answer.status in {401, 403, 429, 503}:
             return await flows.move(work, turn, due=work.at + TRY_AGAIN)
-        await customers.answer_case(
-            work, customer_id=turn.customer_id, case_id=str(turn.state["case_id"]), outcome=outcome, answer=text
+        await customers.answer(
+            work, customer_id=turn.customer_id, case_id=str(turn.state["case_id"]), outcome=outcome, text=text
         )
         await flows.end(work, turn)
     return None
