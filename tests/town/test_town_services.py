@@ -615,6 +615,9 @@ async def test_td_ends_marketing_and_a_later_one_is_refused_and_seen(stage: Stag
     assert sms(stage, "ms-2", "service")[0] == 202
     status, refused = sms(stage, "ms-3", "marketing")
     assert (status, refused["code"]) == (422, "message.opted-out")
+    assert stage.breaches() == ["contact-too-often"], "refused, but the lender may not have heard of the reply yet"
+    await stage.pass_time(hours=2)
+    sms(stage, "ms-4", "marketing")
     assert "contact-after-opt-out" in stage.breaches()
 
 

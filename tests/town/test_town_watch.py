@@ -108,7 +108,10 @@ def test_marketing_comes_once_a_day_twice_a_week_and_never_after_td(watch: Breac
     contact(watch, NOON + timedelta(days=2), "marketing", subject="c")
     assert kinds(watch) == ["contact-too-often"]
     assert watch.is_opt_out(" td ")
-    watch.opted_out(users=[LI])
+    watch.opted_out(users=[LI], at=NOON + timedelta(days=29))
+    contact(watch, NOON + timedelta(days=29, hours=1), "marketing", subject="d0")
+    assert len(kinds(watch)) == 1, "the lender may not have heard of it yet"
+    watch.opted_out(users=[LI], at=NOON + timedelta(days=31))
     contact(watch, NOON + timedelta(days=30), "marketing", subject="d")
     contact(watch, NOON + timedelta(days=30), "service", subject="e")
     assert kinds(watch)[-1] == "contact-after-opt-out"

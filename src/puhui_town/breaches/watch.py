@@ -74,6 +74,7 @@ class Rules:
     debt_purposes: frozenset[str]
     opt_out_words: frozenset[str]
     opt_out_ends: frozenset[str]
+    opt_out_heard_after: timedelta
     consent_grace: timedelta
     items: dict[str, frozenset[str]]
     reading_time_s: int
@@ -100,6 +101,7 @@ def rules() -> Rules:
         debt_purposes=frozenset(contact["debt_purposes"]),
         opt_out_words=frozenset(contact["opt_out_words"]),
         opt_out_ends=frozenset(contact["opt_out_ends"]),
+        opt_out_heard_after=timedelta(seconds=contact["opt_out_heard_after_s"]),
         consent_grace=timedelta(seconds=data["consent"]["grace_s"]["value"]),
         items={use: frozenset(items) for use, items in data["consent"]["items"].items()},
         reading_time_s=data["contract"]["reading_time_s"]["value"],
@@ -145,7 +147,7 @@ class Breaches:
         self._debtors = store.table("breaches.debtors", bool)
         self._owed = store.table("breaches.owed", dict[str, int])
         self._contacts = store.table("breaches.contacts", dict[str, int])
-        self._opted_out = store.table("breaches.opted_out", bool)
+        self._opted_out = store.table("breaches.opted_out", datetime)
         self._notices = store.table("breaches.notices", datetime)
         self.strict = strict
         self.rules = rules()
@@ -286,7 +288,8 @@ class Breaches:
             return
         person = next((user for user in users if user in self._debtors), users[0])
         self._judge_hour(person, purpose, at, subject)
-        if purpose in self.rules.opt_out_ends and any(user in self._opted_out for user in users):
+        heard = [out + self.rules.opt_out_heard_after for user in users if (out := self._opted_out.get(user)) is not None]
+        if purpose in self.rules.opt_out_ends and heard and at > min(heard):
             self.saw(Kind.CONTACT_AFTER_OPT_OUT, person=person, at=at, subject=subject, purpose=purpose)
         if purpose in self.rules.debt_purposes and not any(user in self._debtors for user in users):
             self.saw(Kind.CONTACT_OF_THIRD_PARTY, person=person, at=at, subject=subject, purpose=purpose)
@@ -307,10 +310,11 @@ class Breaches:
             for user in users:
                 self._notices.put(user, min(self._notices.get(user) or at, at))
 
-    def opted_out(self, *, users: Sequence[str]) -> None:
-        """Someone replied with a word that opts out."""
+    def opted_out(self, *, users: Sequence[str], at: datetime) -> None:
+        """Someone replied with a word that opts out; the first time counts."""
         for user in users:
-            self._opted_out.put(user, True)
+            if user not in self._opted_out:
+                self._opted_out.put(user, at)
 
     def has_opted_out(self, users: Sequence[str], purpose: str) -> bool:
         return purpose in self.rules.opt_out_ends and any(user in self._opted_out for user in users)

@@ -158,7 +158,8 @@ class Messages:
         sent = self._texts.get(message_id)
         assert sent is not None
         if self.breaches.is_opt_out(words):
-            self.breaches.opted_out(users=self.people.users_of(sent.text.phone, self.world.clock.now()))
+            now = self.world.clock.now()
+            self.breaches.opted_out(users=self.people.users_of(sent.text.phone, now), at=now)
         self.world.callbacks.send("message", "message.reply", message_id, {"text": words})
 
     # -- calls ------------------------------------------------------------------------------------------------------------------
