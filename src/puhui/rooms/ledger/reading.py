@@ -13,7 +13,7 @@ from puhui.rooms.ledger import store
 from puhui.rooms.ledger.accounts import AccountKind, chart
 from puhui.rooms.ledger.approvals import close_month_content, demand_approval
 from puhui.rooms.ledger.books import leg_figures, owed_by_leg
-from puhui.rooms.ledger.loan import PARTITIONS, EventKind, Loan, LoanView, StoredEvent, facts_of, parts_from, view
+from puhui.rooms.ledger.loan import EventKind, Loan, LoanView, StoredEvent, facts_of, parts_from, view
 from puhui.vocabulary.permits import Approval
 
 
@@ -196,7 +196,7 @@ async def general_ledger(work: Work, since: date, until: date) -> list[LedgerLin
 
 async def closed_until(work: Work) -> date | None:
     """Give the last day whose books every partition has closed."""
-    day: date | None = await store.SQL.closed_until.value(work, partitions=PARTITIONS)
+    day: date | None = await store.SQL.closed_until.value(work)
     return day
 
 
@@ -394,7 +394,7 @@ def _account_month(loan: Loan, state: State, named: AssetClass) -> AccountMonth:
 async def canonical(work: Work, day: date) -> AsyncIterator[dict[str, Any]]:
     """Give every loan as the end state of a run is compared by: terms, what happened by value date, balances, shares; no recording times.
 
-    `customer_id` and `application_id` stand there so that the caller can put the person's hash in their place.
+    The three ids stand there so that the caller can put the person's hash, and the records of others, in their place.
     """
     after = ""
     while keys := await loan_ids(work, after=after):
@@ -408,6 +408,7 @@ def _canonical(loan: Loan, state: State) -> dict[str, Any]:
     return {
         "customer_id": loan.customer_id,
         "application_id": loan.application_id,
+        "loan_id": loan.loan_id,
         "terms": {
             "product": loan.product,
             "convention_sha256": loan.convention_sha256,
