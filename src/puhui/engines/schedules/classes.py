@@ -28,6 +28,7 @@ class ClassRules:
     days_to_class: tuple[tuple[int, AssetClass], ...]
     restructured_observation_days: int
     restructured_payments_min: int
+    restructured_best: AssetClass = AssetClass.SPECIAL_MENTION
 
     def __post_init__(self) -> None:
         days = [since for since, _ in self.days_to_class]
@@ -56,7 +57,7 @@ def asset_class(  # each fact is one the law names
 ) -> AssetClass:
     """Give the class of a loan on a day.
 
-    A restructured loan keeps at least the class it had then, and is not better than special mention, until both the observation days have
+    A restructured loan keeps at least the class it had then, and is not better than the rules' best for such loans, until both the observation days have
     passed and the number of installments was met. What is written off is a loss.
     """
     if is_written_off:
@@ -67,7 +68,7 @@ def asset_class(  # each fact is one the law names
     is_watched = on < restructured_on + timedelta(days=rules.restructured_observation_days) or (
         rows_met_since < rules.restructured_payments_min
     )
-    return worst((reached, AssetClass.SPECIAL_MENTION, class_at_restructure)) if is_watched else reached
+    return worst((reached, rules.restructured_best, class_at_restructure)) if is_watched else reached
 
 
 def worst(classes: Sequence[AssetClass]) -> AssetClass:

@@ -10,7 +10,8 @@ from puhui.rooms.ledger.accounts import CLEARING, LENDER, MAIN, Account, Account
 from puhui.rooms.ledger.approvals import ApprovalMissing, close_month_content, restructure_content, waiver_content, write_off_content
 from puhui.rooms.ledger.books import Leg
 from puhui.rooms.ledger.checks import CHECKS, Failed, check
-from puhui.rooms.ledger.day import BookRules, DayAlreadyPassed, DayEnd, DayNotOver, day_end
+from puhui.rooms.ledger.day import BookRules, DayAlreadyPassed, DayEnd, DayNotOver, PartitionsOpen, close_day, day_end
+from puhui.rooms.ledger.documents import CertificateKind, LoanNotSettled, certify, find_document
 from puhui.rooms.ledger.house import (
     Unmatched,
     book_rail_fee,
@@ -90,6 +91,7 @@ __all__ = [
     "AllowedCharge",
     "ApprovalMissing",
     "BookRules",
+    "CertificateKind",
     "ChargeNotInCostTable",
     "ConventionChanged",
     "CreditBalance",
@@ -104,11 +106,13 @@ __all__ = [
     "LedgerLine",
     "Leg",
     "LoanDue",
+    "LoanNotSettled",
     "LoanView",
     "MonthClosed",
     "MoreThanCredit",
     "MoreThanPaid",
     "NewLoan",
+    "PartitionsOpen",
     "Receipt",
     "StatementLine",
     "TrialLine",
@@ -117,11 +121,13 @@ __all__ = [
     "book_rail_fee",
     "canonical",
     "cash",
+    "certify",
     "charge",
     "chart",
     "check",
     "class_on",
     "class_since",
+    "close_day",
     "close_month",
     "close_month_content",
     "closed_until",
@@ -130,6 +136,7 @@ __all__ = [
     "disburse",
     "erase",
     "export",
+    "find_document",
     "find_loan",
     "funder_balances",
     "funder_events",

@@ -37,6 +37,14 @@ class DayAlreadyPassed(Refusal):
     status = 409
 
 
+class PartitionsOpen(Refusal):
+    """Only {closed} of {all} partitions have closed their books of {day}; close the others first."""
+
+    code = "ledger.partitions-open"
+    status = 409
+    retry = "later"
+
+
 @dataclass(frozen=True, slots=True)
 class BookRules:
     """Parameters of the pack in force on the reporting day: classes, when interest leaves the books, and the provision of each class in ppm."""
@@ -116,6 +124,17 @@ async def day_end(work: Work, *, business_date: date, partition: int, rules: Boo
     )
     await _keep(work, done)
     return done
+
+
+async def close_day(work: Work, *, business_date: date) -> bool:
+    """Say that a day's books are closed, once all partitions are; tell it once, and give whether this was the first time. Raises PartitionsOpen."""
+    closed = await store.SQL.partitions_closed.value(work, business_date=business_date)
+    if closed < PARTITIONS:
+        raise PartitionsOpen(closed=closed, all=PARTITIONS, day=business_date.isoformat())
+    is_new = bool(await store.SQL.close_day.run(work, business_date=business_date, closed_at=work.at))
+    if is_new:
+        work.emit(events.BusinessDayClosed(NOBODY, business_date))
+    return is_new
 
 
 def _only_ages(row: LoanRow, day: date, rules: BookRules) -> bool:

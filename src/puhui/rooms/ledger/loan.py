@@ -1,5 +1,7 @@
 """A loan as the ledger knows it: its terms, pinned for ever, its legs, and the events of its life read back as the engine's own."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -214,6 +216,34 @@ class Receipt:
     principal_left_fen: int
     payoff_fen: int
     standing: Standing
+
+    def document(self) -> bytes:
+        """Give the receipt as the borrower gets it, with what an invoice needs; equal bytes, always."""
+        facts = {
+            "kind": "receipt",
+            "title_zh": "还款凭证",
+            "receipt_id": self.receipt_id,
+            "loan_id": self.loan_id,
+            "value_date": self.value_date.isoformat(),
+            "amount_fen": self.amount_fen,
+            **facts_of(self.parts),
+            "invoice": [{"what_zh": zh, "amount_fen": fen} for zh, fen in _invoiced(self.parts) if fen],
+            "credit_fen": self.credit_fen,
+            "due_left_fen": self.due_left_fen,
+            "principal_left_fen": self.principal_left_fen,
+            "standing": self.standing.value,
+        }
+        return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @property
+    def sha256(self) -> str:
+        """Hex SHA-256 of the document."""
+        return hashlib.sha256(self.document()).hexdigest()
+
+
+def _invoiced(parts: Parts) -> tuple[tuple[str, int], ...]:
+    """Give what may stand on an invoice: the price of the service, never the principal."""
+    return ("贷款利息", parts.interest_fen), ("罚息", parts.penalty_fen), ("服务费", parts.fees_fen)
 
 
 @dataclass(frozen=True, slots=True)

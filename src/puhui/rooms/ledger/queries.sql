@@ -108,9 +108,24 @@ insert into ledger.day_ends (business_date, partition, loans, late, folded, accr
 values (:business_date, :partition, :loans, :late, :folded, :accrued_interest_fen, :accrued_penalty_fen, :provision_fen, :snapshot_sha256, :closed_at);
 
 -- name: closed_until
--- The last day that every partition has closed; null while one has closed none.
-select case when count(*) = :partitions::int then min(last) end
-from (select partition, max(business_date) as last from ledger.day_ends group by partition) each;
+select max(business_date) from ledger.closed_days;
+
+-- name: partitions_closed
+select count(*) from ledger.day_ends where business_date = :business_date;
+
+-- name: close_day
+insert into ledger.closed_days (business_date, closed_at) values (:business_date, :closed_at) on conflict (business_date) do nothing;
+
+-- name: add_document
+insert into ledger.documents (customer_id, sha256, loan_id, kind, made_on, body) values (:customer_id, :sha256, :loan_id, :kind, :made_on, :body)
+on conflict (customer_id, sha256) do nothing;
+
+-- name: find_document
+select body from ledger.documents where customer_id = :customer_id and sha256 = :sha256;
+
+-- name: payments_of
+select loan_id, no, kind, value_date, business_date, recorded_at, event_key, facts, receipt
+from ledger.loan_events where customer_id = :customer_id and kind = 'paid' order by loan_id, no;
 
 -- name: trial_balance
 select line.account, line.owner, sum(greatest(line.fen, 0))::bigint as debit_fen, sum(greatest(-line.fen, 0))::bigint as credit_fen, sum(line.fen)::bigint as balance_fen

@@ -113,7 +113,7 @@ async def legs_of(work: Work, loan_ids: Sequence[str]) -> dict[str, tuple[Leg, .
 async def find_event(work: Work, customer_id: str, key: str) -> tuple[str, StoredEvent] | None:
     """Give the loan and the event that already has this key."""
     row = await SQL.find_event.row(work, customer_id=customer_id, event_key=key)
-    return (row["loan_id"], _event(row)) if row else None
+    return (row["loan_id"], event_from(row)) if row else None
 
 
 async def add_event(work: Work, loan: Loan, event: StoredEvent) -> None:
@@ -242,7 +242,7 @@ async def _loans(work: Work, rows: Sequence[Row]) -> list[Loan]:
     legs = await legs_of(work, ids)
     events: dict[str, list[StoredEvent]] = {}
     for row in await SQL.events_in.rows(work, loan_ids=ids):
-        events.setdefault(row["loan_id"], []).append(_event(row))
+        events.setdefault(row["loan_id"], []).append(event_from(row))
     return [_loan(row, legs[row["loan_id"]], tuple(events.get(row["loan_id"], ()))) for row in rows]
 
 
@@ -293,7 +293,8 @@ def _loan_row(row: Row) -> LoanRow:
     )
 
 
-def _event(row: Row) -> StoredEvent:
+def event_from(row: Row) -> StoredEvent:
+    """Read an event back."""
     recorded_at: datetime = row["recorded_at"]
     return StoredEvent(
         no=row["no"],

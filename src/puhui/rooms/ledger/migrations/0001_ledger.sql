@@ -131,7 +131,7 @@ create trigger postings_stay before update or delete on ledger.postings for each
 create trigger loan_events_stay before update or delete on ledger.loan_events for each row execute function ledger.refuse_edit();
 create trigger leg_parts_stay before update or delete on ledger.leg_parts for each row execute function ledger.refuse_edit();
 
--- The sums of a day by account, kept from the first day-end after it on.
+-- What closing a partition's day did; its key makes a repeat a no-op.
 create table ledger.day_ends (
     business_date date not null,
     partition smallint not null check (partition between 0 and 15),
@@ -144,6 +144,23 @@ create table ledger.day_ends (
     snapshot_sha256 text not null,
     closed_at timestamptz not null,
     primary key (partition, business_date)
+);
+
+-- Days whose books every partition has closed.
+create table ledger.closed_days (
+    business_date date primary key,
+    closed_at timestamptz not null
+);
+
+-- Certificates, as they were given out.
+create table ledger.documents (
+    customer_id text not null,
+    sha256 text not null,
+    loan_id text not null,
+    kind text not null check (kind in ('settled', 'loan')),
+    made_on date not null,
+    body bytea not null,
+    primary key (customer_id, sha256)
 );
 
 create table ledger.class_changes (
