@@ -236,7 +236,7 @@ class Records:
         """How hard each month is, about 0 on the mean, as far as anyone could notice."""
         if self._strain is None:
             months = self.life.months
-            blows = months.shocks[:, [ILLNESS, FAMILY_EVENT, HARVEST_LOST]].any(axis=1).astype(np.float64)
+            blows: Floats = np.asarray(months.shocks[:, [ILLNESS, FAMILY_EVENT, HARVEST_LOST]].any(axis=1), dtype=np.float64)
             lasting = blows.copy()
             lasting[1:] += 0.7 * blows[:-1]
             lasting[2:] += 0.4 * blows[:-2]
