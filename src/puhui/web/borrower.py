@@ -11,7 +11,7 @@ from puhui.foundation import receipts
 from puhui.foundation.desk import Desk
 from puhui.foundation.receipts import Receipt
 from puhui.foundation.refusals import BadField, NotFound, Refusal
-from puhui.journeys import documents, enter, home, onboard, steps
+from puhui.journeys import documents, enter, home, onboard, statement, steps
 from puhui.vocabulary.steps import BorrowerStep, Session, StepAnswer
 from puhui.web.wire import FILE_MAX, KEPT, Reply, answer, key_of, parse, plain, read_body, refused
 
@@ -125,8 +125,8 @@ ROUTES = [
     Route("/borrower/v1/files", file, methods=["POST"]),
     Route("/borrower/v1/home", reading(home.home), methods=["GET"]),
     Route("/borrower/v1/decisions", reading(home.decisions_about_me), methods=["GET"]),
-    Route("/borrower/v1/schedule", reading(home.schedule), methods=["GET"]),
-    Route("/borrower/v1/statement", reading(home.statement), methods=["GET"]),
+    Route("/borrower/v1/schedule", reading(statement.schedule), methods=["GET"]),
+    Route("/borrower/v1/statement", reading(statement.statement), methods=["GET"]),
     Route("/borrower/v1/queries", reading(home.queries), methods=["GET"]),
     Route("/borrower/v1/documents/{sha256}", document, methods=["GET"]),
 ]
