@@ -1,6 +1,7 @@
 """The rail's books: moving money for accepted orders, returns, money sent by hand, and what others of the town may do with accounts."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, Protocol
 
@@ -47,6 +48,8 @@ class Books:
         self._funded = store.table("rail.funded", int)
         self._receipts = store.table("rail.receipts", dict)
         self.holder: Holder | None = None
+        self.pool_watch: list[Callable[[PoolMove], None]] = []
+        """Called with every new line of a pool's statement."""
         world.scheduler.handle("rail.end", self._end)
         world.scheduler.handle("rail.return", self._give_back)
 
@@ -250,6 +253,8 @@ class Books:
                 self._pool_counts[leg.account] = n
                 move = PoolMove(leg.account, n, at_ms, sign * leg.amount_fen, ref, state, purpose, loan_id)
                 self._pool_moves.put(f"{leg.account}|{n:09d}", move)
+                for watch in self.pool_watch:
+                    watch(move)
 
 
 def rail_id(order_id: str) -> str:

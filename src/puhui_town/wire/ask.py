@@ -75,7 +75,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer in bytes. A handler may simply return a dict or a struct: it becomes a 200 in JSON."""
+    """An answer in bytes. A handler may simply return a dict or a struct: it becomes a 200 in JSON. Status 0 closes the connection unanswered."""
 
     status: int = 200
     body: bytes = b""

@@ -342,6 +342,8 @@ def _plain(refusal: Refused) -> Response:
 
 
 def _unsigned(reply: Reply) -> Response:
+    if reply.status == 0:
+        return Response(is_cut=True)
     return Response(reply.status, reply.body, [("Content-Type", reply.content_type), *reply.headers])
 
 

@@ -139,9 +139,10 @@ class World:
 def open_world(config: Config, fresh: Clock) -> World:
     """Put a world together, going on where an earlier process of the same home left it; `fresh` is the clock of a first run."""
     home = config.home
-    if home is not None:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = Store(home / "town.sqlite" if home else None)
+    own = home / "funders" / config.only if home and config.only else home
+    if own is not None:
+        own.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = Store(own / "town.sqlite" if own else None)
     kept = store.table("wire.clock", dict)
     known = kept.get("now")
     clock = Clock.restored(known, fresh) if known else fresh
