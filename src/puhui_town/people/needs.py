@@ -12,7 +12,7 @@ from puhui_town.people.person import ring_members
 from puhui_town.people.streams import stream
 
 CHINA = timezone(timedelta(hours=8))
-PURPOSES = ("daily", "home_goods", "education", "medical", "farm_inputs", "travel", "shopping", "work_tools")
+PURPOSES = ("daily", "appliances", "phone", "medical", "education", "farm_inputs", "repairs", "clothing", "travel", "wedding")
 AMOUNT_MIN, AMOUNT_MAX, AMOUNT_STEP = 500, 50_000, 100
 QUARTER = 15
 
