@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from puhui.foundation.outbox import Follower, Reaction, Stored
+from puhui.foundation.outbox import Reaction, Stored, Tail
 from puhui.foundation.work import Work
 from puhui.rooms import boards, decisions, ledger
 
@@ -16,4 +16,4 @@ async def on_debt_changed(work: Work, event: Stored) -> None:
 
 
 REACTIONS: Mapping[str, Sequence[Reaction]] = dict.fromkeys(DEBT_CHANGES, (on_debt_changed,))
-FOLLOWERS: Sequence[Follower] = (boards.follow,)
+TAILS: Sequence[Tail] = (boards.follow,)

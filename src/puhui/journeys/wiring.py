@@ -55,7 +55,7 @@ MODULES: tuple[ModuleType, ...] = (
 
 def wiring() -> Wiring:
     """Join the tables of every journey. A step or a callback answered twice is our own mistake."""
-    return Wiring(_joined("STEPS"), _reactions(), _joined("CALLBACKS"))
+    return Wiring(_joined("STEPS"), _reactions(), _joined("CALLBACKS"), reactions.TAILS)
 
 
 def _joined(table: str) -> Mapping[str, Any]:
