@@ -28,6 +28,7 @@ from puhui.journeys import (
     shop,
     sign,
 )
+from puhui.rooms import boards
 
 MODULES: tuple[ModuleType, ...] = (
     enter,
