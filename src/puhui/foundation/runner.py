@@ -14,6 +14,8 @@ from puhui.foundation.work import Work
 
 BATCH = 64
 AT_ONCE = 8
+SINGLY = 8
+TRIALS = 3
 REST_S = 0.1
 
 
@@ -126,22 +128,35 @@ async def _dispatch_batch(desk: Desk) -> int:
 
 
 async def _dispatch_singly(desk: Desk) -> int:
+    """Answer the oldest events one by one. One that fails three times running is set aside, so that it does not hold up the others."""
+    for done in range(SINGLY):
+        for trial in range(1, TRIALS + 1):
+            event: Stored | None = None
+            try:
+                async with desk.work() as work:
+                    event = next(iter(await outbox.claim_events(work, 1)), None)
+                    if event is None:
+                        return done
+                    await _react(desk, work, event)
+                    await _follow(desk, work, [event])
+                    await outbox.answered(work, [event])
+            except AWAY:
+                raise
+            except Exception as error:
+                if event is None:
+                    raise
+                log.error("outbox.fault", kind=event.kind, seq=event.seq, trial=trial, error=type(error).__name__, exc_info=True)
+                if trial == TRIALS:
+                    await _set_aside(desk, event, error)
+            else:
+                break
+    return SINGLY
+
+
+async def _set_aside(desk: Desk, event: Stored, error: Exception) -> None:
     async with desk.work() as work:
-        events = await outbox.claim_events(work, 8)
-    for event in events:
-        try:
-            async with desk.work() as work:
-                await _react(desk, work, event)
-                await _follow(desk, work, [event])
-                await outbox.answered(work, [event])
-        except AWAY:
-            raise
-        except Exception as error:  # noqa: BLE001
-            log.error("outbox.parked", kind=event.kind, seq=event.seq, error=type(error).__name__, exc_info=True)
-            async with desk.work() as work:
-                await _follow(desk, work, [event])
-                await outbox.park(work, event, f"{type(error).__name__}: {error}")
-    return len(events)
+        await _follow(desk, work, [event])
+        await outbox.park(work, event, f"{type(error).__name__}: {error}")
 
 
 async def _react(desk: Desk, work: Work, event: Stored) -> None:
