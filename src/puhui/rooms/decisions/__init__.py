@@ -1,7 +1,7 @@
 """Decisions: every application decided from data alone, within the law, explained, and replayable to the byte.
 
 Words: application, decision record, strategy, scorecard, policy, band, limit, offer, exposure, line ladder, reason, replay, review.
-Owns the tables of schema `decisions`. Emits: ApplicationReceived, ApplicationDecided, OfferAccepted, ApplicationEnded.
+Owns the tables of schema `decisions`. Emits: ApplicationReceived, ApplicationDecided, ApplicationEnded.
 Keeps: one open application a person; one immutable record a decision; owed + held <= cap, locked; artefacts named by their hash; no offer over
 the all-in cap of the day; at most four reasons, proven by running the decision again.
 """
@@ -25,7 +25,9 @@ from puhui.rooms.decisions.operations import (
     accept_offer,
     add_proof,
     check,
+    count_holds,
     decide_application,
+    demand_point,
     end_application,
     erase,
     expire_offers,
@@ -34,6 +36,7 @@ from puhui.rooms.decisions.operations import (
     exposure_of,
     find_offer,
     free_exposure,
+    held_loan,
     offers_in_force,
     product_of,
     proofs_of,
@@ -117,8 +120,10 @@ __all__ = [
     "check",
     "compute",
     "count_by_answer",
+    "count_holds",
     "decide",
     "decide_application",
+    "demand_point",
     "end_application",
     "erase",
     "expire_offers",
@@ -132,6 +137,7 @@ __all__ = [
     "find_record_by_id",
     "fit_book",
     "free_exposure",
+    "held_loan",
     "last_application",
     "last_record",
     "offers_in_force",

@@ -6,8 +6,6 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from puhui.foundation.rates import YearRate
-
 
 class ApplicationState(Enum):
     """Where an application stands. `waiting`: a question outside is unanswered; `ended` says why (paid, cancelled, expired, pay_failed)."""
@@ -57,7 +55,7 @@ class Offer:
     amount_max_fen: int
     step_fen: int
     months: tuple[int, ...]
-    rate: YearRate
+    rate_ppm: int
     all_in_max_ppm: int
     expires_at: datetime
     band: str
@@ -82,7 +80,7 @@ class Accepted:
     method: str
     amount_fen: int
     months: int
-    rate: YearRate
+    rate_ppm: int
     convention: str
     band: str
     is_thin_file: bool

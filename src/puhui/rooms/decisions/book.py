@@ -20,7 +20,7 @@ FILES = ("applications.csv", "events.csv", "reports.jsonl", "months.csv")
 
 
 class BookUnreadable(Refusal):
-    """The book in {folder} cannot be read: {file} {why}. Nothing was fitted; write the book again with `puhui town histories`."""
+    """The book in {folder} cannot be read: {file} {why}. Nothing was fitted; write the book again."""
 
     code = "decisions.book-unreadable"
 

@@ -19,7 +19,7 @@ from puhui.rooms.decisions.known import Missing
 from puhui.rooms.decisions.policy import CONDITIONS
 from puhui.rooms.decisions.scorecard import ArtefactDamaged, sha256_of
 from puhui.vocabulary import ids
-from puhui.vocabulary.events import ApplicationDecided, ApplicationEnded, ApplicationReceived, OfferAccepted
+from puhui.vocabulary.events import ApplicationDecided, ApplicationEnded, ApplicationReceived
 from puhui.vocabulary.products import Product, product, read_product
 from puhui.vocabulary.reasons import Language
 
@@ -95,7 +95,7 @@ async def receive(
 
 
 async def end_application(work: Work, *, customer_id: str, application_id: str, why: str) -> bool:
-    """End an open application (cancelled, expired, paid, pay_failed); what it held is free again. Tells nobody: whoever ends it does."""
+    """End an open application (cancelled, expired, paid, pay_failed); what it held is free again. Gives False if it had ended before."""
     application = await _demand_application(work, customer_id, application_id)
     if not application.state.is_open:
         return False
@@ -103,6 +103,8 @@ async def end_application(work: Work, *, customer_id: str, application_id: str, 
         if hold.application_id == application_id and hold.state == "held":
             await free_exposure(work, customer_id=customer_id, loan_id=hold.loan_id)
     await store.set_application_state(work, application, ApplicationState.ENDED, why)
+    if why != "paid":
+        work.emit(ApplicationEnded(customer_id, application_id, why))
     return True
 
 
@@ -113,7 +115,6 @@ async def withdraw_application(work: Work, *, customer_id: str, application_id: 
     if application.state not in {ApplicationState.WAITING, ApplicationState.PROOF, ApplicationState.OFFERED}:
         raise WrongState(what="the application", state=application.state.value, possible="waiting, proof, offered")
     await end_application(work, customer_id=customer_id, application_id=application_id, why="cancelled")
-    work.emit(ApplicationEnded(customer_id, application_id, "cancelled"))
     return application
 
 
@@ -122,7 +123,6 @@ async def expire_offers(work: Work, *, most: int = MOST) -> int:
     lapsed = await store.applications_to_expire(work, most)
     for customer_id, application_id in lapsed:
         await end_application(work, customer_id=customer_id, application_id=application_id, why="expired")
-        work.emit(ApplicationEnded(customer_id, application_id, "expired"))
     return len(lapsed)
 
 
@@ -304,6 +304,14 @@ async def find_offer(work: Work, customer_id: str, offer_id: str) -> Offer:
     return offer
 
 
+def demand_point(offer: Offer, *, amount_fen: int, months: int) -> None:
+    """Raise AmountNotOffered unless this amount and term lie within the offer."""
+    if not offer.holds(amount_fen, months):
+        raise AmountNotOffered(
+            least=Money(offer.amount_min_fen), most=Money(offer.amount_max_fen), step=Money(offer.step_fen), months=", ".join(map(str, offer.months))
+        )
+
+
 async def accept_offer(work: Work, *, customer_id: str, offer_id: str, amount: Money, months: int, loan_id: str) -> Accepted:
     """Take a point of an offer: the amount is held on the person's exposure for this loan, until it is used or freed.
 
@@ -311,14 +319,11 @@ async def accept_offer(work: Work, *, customer_id: str, offer_id: str, amount: M
     Raises: NotFound, OfferLapsed, AmountNotOffered, OverTheCap.
     """
     offer = await find_offer(work, customer_id, offer_id)
-    if not offer.holds(amount.fen, months):
-        raise AmountNotOffered(
-            least=Money(offer.amount_min_fen), most=Money(offer.amount_max_fen), step=Money(offer.step_fen), months=", ".join(map(str, offer.months))
-        )
+    demand_point(offer, amount_fen=amount.fen, months=months)
     cap = law.shipped().ask(law.LenderRules, on=work.today).per_person_cap_fen
     exposure = await store.lock_exposure(work, customer_id, cap)
     accepted = Accepted(
-        offer.application_id, offer.decision_id, loan_id, offer.product, offer.method, amount.fen, months, offer.rate, offer.convention, offer.band,
+        offer.application_id, offer.decision_id, loan_id, offer.product, offer.method, amount.fen, months, offer.rate_ppm, offer.convention, offer.band,
         offer.is_thin_file, offer.expires_at,
     )  # fmt: skip
     for hold in await store.holds_of(work, customer_id):
@@ -334,18 +339,31 @@ async def accept_offer(work: Work, *, customer_id: str, offer_id: str, amount: M
     await store.add_hold(work, Hold(customer_id, loan_id, offer.application_id, offer_id, amount.fen, months, "held"))
     application = await _demand_application(work, customer_id, offer.application_id)
     await store.set_application_state(work, application, ApplicationState.ACCEPTED)
-    work.emit(OfferAccepted(customer_id, offer.application_id, loan_id, amount.fen, months))
     return accepted
 
 
+async def held_loan(work: Work, *, customer_id: str, application_id: str) -> str | None:
+    """Give the loan for which an application holds exposure now, or None."""
+    holds = await store.holds_of(work, customer_id)
+    return next((hold.loan_id for hold in holds if hold.application_id == application_id and hold.state == "held"), None)
+
+
+async def count_holds(work: Work, *, customer_id: str, application_id: str) -> int:
+    """Give how often an offer of this application was taken, whatever came of it."""
+    return sum(hold.application_id == application_id for hold in await store.holds_of(work, customer_id))
+
+
 async def free_exposure(work: Work, *, customer_id: str, loan_id: str) -> None:
-    """Let go of what a loan held (cancelled, expired, pay-out failed). Silent if it holds nothing any more."""
+    """Let go of what a loan held (cancelled, expired, pay-out failed): its application is back at its offers. Silent if it holds nothing any more."""
     hold = await store.find_hold(work, customer_id, loan_id)
     if hold is None or hold.state != "held":
         return
     exposure = await store.lock_exposure(work, customer_id, 0)
     if await store.set_hold_state(work, hold, "freed"):
         await store.set_exposure(work, customer_id, replace(exposure, held_fen=exposure.held_fen - hold.amount_fen))
+        application = await _demand_application(work, customer_id, hold.application_id)
+        if application.state is ApplicationState.ACCEPTED:
+            await store.set_application_state(work, application, ApplicationState.OFFERED)
 
 
 async def use_exposure(work: Work, *, customer_id: str, loan_id: str) -> None:

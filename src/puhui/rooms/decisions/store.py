@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from puhui.foundation import sql
-from puhui.foundation.rates import YearRate
 from puhui.foundation.work import Work
 from puhui.rooms.decisions.application import Application, ApplicationState, Exposure, Hold, Offer, Proof, Record
 from puhui.rooms.decisions.deciding import OfferTerms
@@ -175,7 +174,7 @@ async def find_offer(work: Work, customer_id: str, offer_id: str) -> tuple[Offer
         amount_max_fen=row["amount_max_fen"],
         step_fen=row["step_fen"],
         months=tuple(row["months"]),
-        rate=YearRate(row["rate_ppm"]),
+        rate_ppm=row["rate_ppm"],
         all_in_max_ppm=row["all_in_max_ppm"],
         expires_at=row["expires_at"],
         band=row["band"],
