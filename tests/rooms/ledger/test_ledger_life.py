@@ -467,6 +467,27 @@ async def test_a_planted_corruption_is_found_and_named(days, name):
         assert name in {failed.name for failed in await ledger.check(work)}
 
 
+async def funders_are_told_what_the_books_hold(days, partners):
+    yesterday = days.today - timedelta(days=1)
+    async with days.work() as work:
+        lines = {(line.account, line.owner): line.balance_fen for line in await ledger.trial_balance(work, yesterday)}
+        for partner in partners:
+            told = await ledger.funder_balances(work, yesterday, partner)
+            assert sum(one.principal_fen for one in told) == lines.get(("joint.principal", partner), 0)
+            assert sum(one.interest_fen for one in told) == lines.get(("joint.interest", partner), 0)
+
+
+async def test_a_funder_is_told_the_same_whether_a_loan_only_aged_or_was_told_again(days):
+    async with days.work() as work:
+        for k in range(6):
+            who = customer_id(f"se-{k}")
+            loan = new_loan(customer_id=who, loan_id=derive("ln", who, f"ap-{k}", "loan"), principal_fen=100_000 + 777 * k)
+            await ledger.disburse(work, loan=loan, payment_order_id=f"po-{k}", value_date=START)
+    for day in (date(2026, 9, 9), date(2026, 10, 1), date(2026, 10, 2), date(2026, 10, 20), date(2026, 12, 30)):
+        await days.go_to(day)
+        await funders_are_told_what_the_books_hold(days, ["funder-07", "funder-11"])
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_random_lives_keep_every_invariant_and_the_books_follow_the_clean_history(days, seed):
     """Payments late, early, beyond, backdated, returned, refunded: the books end where they would have, had all been known in time."""
@@ -495,3 +516,4 @@ async def test_random_lives_keep_every_invariant_and_the_books_follow_the_clean_
             await all_holds(days)
     await days.go_to(days.today + timedelta(days=2))
     await all_holds(days)
+    await funders_are_told_what_the_books_hold(days, [leg.partner_id for leg in legs[1:]])

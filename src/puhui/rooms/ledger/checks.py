@@ -65,7 +65,7 @@ async def _rows_equal_the_fold(work: Work) -> list[Failed]:
     after = ""
     while keys := await loan_ids(work, after=after):
         sums = {(row["loan_id"], row["partner_id"]): row for row in await store.SQL.leg_sums.rows(work, loan_ids=[key[1] for key in keys])}
-        for loan in await store.loans_by_id(work, keys):
+        for loan in await store.loans_by_id(work, [key[1] for key in keys]):
             failed += await _row_faults(work, loan)
             failed += _leg_faults(loan, sums)
         after = keys[-1][1]
@@ -106,7 +106,7 @@ async def _books_equal_the_loans(work: Work) -> list[Failed]:
     parts = []
     after = ""
     while keys := await loan_ids(work, after=after):
-        for loan in await store.loans_by_id(work, keys):
+        for loan in await store.loans_by_id(work, [key[1] for key in keys]):
             if loan.events:
                 state = loan.state(loan.booked_on)
                 parts.append(books(state, loan.legs, loan.cash(loan.booked_on), is_nonaccrual=loan.is_nonaccrual))

@@ -1,7 +1,7 @@
 """The verbs of the ledger. Every write has a key and gives the first receipt again; every change of a loan is one event and one posting."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -304,21 +304,17 @@ async def _record(
     today = work.today
     assert value_date <= today, "an event counts from a day that has come"
     assert loan.booked_on <= today, "the books do not run backwards"
-    if await store.is_month_closed(work, today):
-        raise MonthClosed(month=f"{today:%Y-%m}", day=today.isoformat())
     before_legs = await _catch_up(work, loan, len(loan.events) + 1)
     bare = StoredEvent(len(loan.events) + 1, kind, value_date, today, work.at, key, facts, {})
     before, after = loan.state(today), loan.state(today, more=(bare,))
     event = StoredEvent(bare.no, kind, value_date, today, work.at, key, facts, _shown(bare, after))
     after_legs = leg_figures(after, loan.legs)
     now = books(after, loan.legs, loan.cash(today, more=(bare,)), is_nonaccrual=loan.is_nonaccrual)
-    await store.add_event(work, loan, event)
+    if not await store.add_event(work, loan, event):
+        raise MonthClosed(month=f"{today:%Y-%m}", day=today.isoformat())
     await store.add_posting(work, _posting(loan, event, kind.value, today, difference(now, before_legs.lines)))
     await store.add_leg_parts(work, loan, event, _name_for_funders(loan, event, before), before_legs.legs, after_legs)
-    await _leave(work, loan, event, before, after, after_legs)
-    changed = await store.find_loan(work, customer_id, loan_id)
-    assert changed is not None
-    return _Change(changed, event, before, after)
+    return _Change(await _leave(work, loan, event, after, after_legs), event, before, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,15 +349,13 @@ def _posting(loan: Loan, event: StoredEvent, kind: str, day: date, lines: Mappin
     )
 
 
-async def _leave(
-    work: Work, loan: Loan, event: StoredEvent, before: State, after: State, legs: tuple[LegFigures, ...]
-) -> None:
-    """Write where the loan stands now; classes move at the day's end, but what is written off is a loss and what is settled is clean at once."""
-    asset_class, stage, nonaccrual = loan.asset_class, loan.stage, loan.is_nonaccrual
+async def _leave(work: Work, loan: Loan, event: StoredEvent, after: State, legs: tuple[LegFigures, ...]) -> Loan:
+    """Write where the loan stands now, and give it; classes move at the day's end, but what is written off is a loss and what is settled is clean at once."""
+    asset_class, stage = loan.asset_class, loan.stage
     if after.standing is Standing.WRITTEN_OFF:
         asset_class = AssetClass.LOSS
     elif after.standing is not Standing.ACTIVE:
-        asset_class, stage, nonaccrual = AssetClass.NORMAL, 0, loan.is_nonaccrual
+        asset_class, stage = AssetClass.NORMAL, 0
     elif not after.days_late:
         stage = 0
     if asset_class is not loan.asset_class:
@@ -369,10 +363,12 @@ async def _leave(
         work.emit(events.AssetClassChanged(loan.customer_id, loan.loan_id, loan.asset_class.value, asset_class.value))
     at_restructure = loan.asset_class if event.kind is EventKind.RESTRUCTURED else loan.class_at_restructure
     await store.set_standing(
-        work, loan, after, legs, events=event.no, asset_class=asset_class, stage=stage, is_nonaccrual=nonaccrual,
+        work, loan, after, legs, events=event.no, asset_class=asset_class, stage=stage, is_nonaccrual=loan.is_nonaccrual,
         class_at_restructure=at_restructure, booked_on=work.today,
     )  # fmt: skip
-    assert before.as_of == after.as_of == work.today
+    return replace(
+        loan, events=(*loan.events, event), asset_class=asset_class, class_at_restructure=at_restructure, stage=stage, booked_on=work.today
+    )
 
 
 def _name_for_funders(loan: Loan, event: StoredEvent, before: State) -> str:

@@ -20,11 +20,16 @@ select amount_fen from ledger.charges_allowed where customer_id = :customer_id a
 
 -- name: lock_loan
 -- Locks the loan's row, so that two changes of one loan wait for each other.
-select 1 from ledger.loans where customer_id = :customer_id and loan_id = :loan_id for update;
+select l.*, (select max(d.business_date) from ledger.day_ends d where d.partition = l.partition) as closed_to
+from ledger.loans l where l.customer_id = :customer_id and l.loan_id = :loan_id for update of l;
 
 -- name: find_loan
 select l.*, (select max(d.business_date) from ledger.day_ends d where d.partition = l.partition) as closed_to
 from ledger.loans l where l.customer_id = :customer_id and l.loan_id = :loan_id;
+
+-- name: loans_by_id
+select l.*, (select max(d.business_date) from ledger.day_ends d where d.partition = l.partition) as closed_to
+from ledger.loans l where l.loan_id = any(:loan_ids::text[]) order by l.loan_id;
 
 -- name: loans_of
 select l.*, (select max(d.business_date) from ledger.day_ends d where d.partition = l.partition) as closed_to
@@ -49,12 +54,17 @@ select loan_id, no, kind, value_date, business_date, recorded_at, event_key, fac
 from ledger.loan_events where customer_id = :customer_id and event_key = :event_key;
 
 -- name: add_event
+-- Nothing is written into a closed month.
 insert into ledger.loan_events (customer_id, loan_id, no, kind, value_date, business_date, recorded_at, event_key, facts, receipt)
-values (:customer_id, :loan_id, :no, :kind, :value_date, :business_date, :recorded_at, :event_key, :facts, :receipt);
+select :customer_id::text, :loan_id::text, :no::int, :kind::text, :value_date::date, :business_date::date, :recorded_at::timestamptz,
+    :event_key::text, :facts::jsonb, :receipt::jsonb
+where not exists (select 1 from ledger.periods where month = to_char(:business_date::date, 'YYYY-MM'));
 
 -- name: add_leg_parts
-insert into ledger.leg_parts (customer_id, loan_id, no, partner_id, business_date, value_date, event, drawn_fen, principal_fen, interest_fen, penalty_fen)
-values (:customer_id, :loan_id, :no, :partner_id, :business_date, :value_date, :event, :drawn_fen, :principal_fen, :interest_fen, :penalty_fen);
+insert into ledger.leg_parts (customer_id, loan_id, no, partner_id, business_date, value_date, event, drawn_fen, principal_fen, interest_fen, penalty_fen,
+    waived_principal_fen, waived_interest_fen)
+values (:customer_id, :loan_id, :no, :partner_id, :business_date, :value_date, :event, :drawn_fen, :principal_fen, :interest_fen, :penalty_fen,
+    :waived_principal_fen, :waived_interest_fen);
 
 -- name: add_posting
 insert into ledger.postings (customer_id, posting_id, loan_id, no, kind, product, business_date, value_date, recorded_at, key, accounts, owners, amounts_fen)
@@ -185,10 +195,18 @@ select business_date, value_date, loan_id, event, no, drawn_fen, principal_fen, 
 from ledger.leg_parts p
 where partner_id = :partner_id and business_date = :business_date order by loan_id, no;
 
--- name: loans_of_partner
-select g.customer_id, g.loan_id from ledger.legs g
-join ledger.loans l using (customer_id, loan_id)
-where g.partner_id = :partner_id and l.opened_on <= :day and l.standing <> 'void' order by g.loan_id;
+-- name: partner_book
+-- A partner's loans that may owe it something on a day, each with what its leg lent, got and gave up by then.
+select l.*, (select max(d.business_date) from ledger.day_ends d where d.partition = l.partition) as closed_to,
+    p.principal_left_fen, p.interest_taken_fen
+from ledger.loans l
+join (
+    select customer_id, loan_id, sum(drawn_fen - principal_fen - waived_principal_fen)::bigint as principal_left_fen,
+        sum(interest_fen + waived_interest_fen)::bigint as interest_taken_fen
+    from ledger.leg_parts where partner_id = :partner_id and business_date <= :day group by customer_id, loan_id
+) p using (customer_id, loan_id)
+where l.standing in ('active', 'written_off') or l.booked_on > :day
+order by l.loan_id;
 
 -- name: leg_parts_of
 select no, partner_id, business_date, value_date, event, drawn_fen, principal_fen, interest_fen, penalty_fen

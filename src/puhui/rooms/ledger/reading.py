@@ -8,11 +8,12 @@ from typing import Any
 from puhui.engines import schedules
 from puhui.engines.schedules import AssetClass, Parts, Standing, State
 from puhui.foundation.refusals import NotFound
+from puhui.foundation.sql import Row
 from puhui.foundation.work import Work
 from puhui.rooms.ledger import store
 from puhui.rooms.ledger.accounts import AccountKind, chart
 from puhui.rooms.ledger.approvals import close_month_content, demand_approval
-from puhui.rooms.ledger.books import leg_figures, owed_by_leg
+from puhui.rooms.ledger.books import Leg, leg_figures, owed_by_leg
 from puhui.rooms.ledger.loan import EventKind, Loan, LoanView, StoredEvent, facts_of, parts_from, view
 from puhui.vocabulary.permits import Approval
 
@@ -118,7 +119,7 @@ async def loans_due(work: Work, day: date, *, after: str = "", most: int = 500) 
     """Give active loans with something due and unpaid on `day`, by loan id from `after` on; fewer than `most` says it is the end."""
     rows = await store.SQL.loans_due.rows(work, day=day, after=after, most=most)
     due = []
-    for loan in await store.loans_by_id(work, [(row["customer_id"], row["loan_id"]) for row in rows]):
+    for loan in await store.loans_by_id(work, [row["loan_id"] for row in rows]):
         state = loan.state(day)
         if state.oldest_unpaid_due is not None:
             due.append(LoanDue(loan.customer_id, loan.loan_id, state.due_total_fen, state.oldest_unpaid_due))
@@ -129,7 +130,7 @@ async def loans_due_soon(work: Work, day: date) -> list[DueSoon]:
     """Give the installments that fall due on `day`, a day still ahead, and are not paid yet."""
     rows = await store.SQL.loans_due_on.rows(work, day=day)
     found = []
-    for loan in await store.loans_by_id(work, [(row["customer_id"], row["loan_id"]) for row in rows]):
+    for loan in await store.loans_by_id(work, [row["loan_id"] for row in rows]):
         for row in loan.state(work.today).rows:
             if row.due == day and row.owed.total_fen:
                 found.append(DueSoon(loan.customer_id, loan.loan_id, day, row.owed.total_fen))
@@ -257,11 +258,8 @@ async def funder_events(work: Work, business_date: date, partner_id: str) -> lis
 
 
 async def _owed_after(work: Work, loan_id: str, partner_id: str, day: date) -> Parts:
-    for row in await store.SQL.loans_of_partner.rows(work, partner_id=partner_id, day=day):
-        if row["loan_id"] == loan_id:
-            loan = (await store.loans_by_id(work, [(row["customer_id"], loan_id)]))[0]
-            return _leg_owed(loan, loan.state(day), partner_id)
-    return Parts()
+    loan = (await store.loans_by_id(work, [loan_id]))[0]
+    return _leg_owed(loan, loan.state(day), partner_id)
 
 
 def _leg_owed(loan: Loan, state: State, partner_id: str) -> Parts:
@@ -270,22 +268,45 @@ def _leg_owed(loan: Loan, state: State, partner_id: str) -> Parts:
 
 
 async def funder_balances(work: Work, business_date: date, partner_id: str) -> list[FunderBalance]:
-    """Give what a partner's loans owe it at the end of a day, loan by loan; settled loans are left out."""
-    keys = [(row["customer_id"], row["loan_id"]) for row in await store.SQL.loans_of_partner.rows(work, partner_id=partner_id, day=business_date)]
+    """Give what a partner's loans owe it at the end of a day, loan by loan; settled loans are left out.
+
+    A loan on which nothing happened since is told from its row; the others are folded.
+    """
+    rows = await store.SQL.partner_book.rows(work, partner_id=partner_id, day=business_date)
+    legs = await store.legs_of(work, [row["loan_id"] for row in rows])
+    moved = [row for row in rows if not _tells(store.loan_row(row), business_date)]
+    folded = {loan.loan_id: loan for loan in await store.loans_from_rows(work, moved)}
     balances = []
-    for loan in await store.loans_by_id(work, keys):
-        state = loan.state(business_date)
-        if state.standing in {Standing.SETTLED, Standing.VOID}:
-            continue
-        owed = _leg_owed(loan, state, partner_id)
-        named = await class_on(work, loan.customer_id, loan.loan_id, business_date)
-        balances.append(
-            FunderBalance(
-                business_date, loan.loan_id, owed.principal_fen, owed.interest_fen, state.days_late, named,
-                owed.principal_fen + owed.interest_fen,
-            )
-        )  # fmt: skip
+    for row in rows:
+        loan = folded.get(row["loan_id"])
+        if loan is None:
+            balances.append(_aged_balance(row, legs[row["loan_id"]], business_date, partner_id))
+        else:
+            state = loan.state(business_date)
+            if state.standing not in {Standing.SETTLED, Standing.VOID}:
+                named = await class_on(work, loan.customer_id, loan.loan_id, business_date)
+                balances.append(_folded_balance(loan, state, partner_id, named))
     return balances
+
+
+def _tells(row: store.LoanRow, day: date) -> bool:
+    return row.booked_on <= day < row.accrual.until
+
+
+def _aged_balance(raw: Row, legs: tuple[Leg, ...], day: date, partner_id: str) -> FunderBalance:
+    row = store.loan_row(raw)
+    earned = row.accrual.interest_fen(schedules.convention(row.convention), day)
+    mine = next(k for k, leg in enumerate(legs) if leg.partner_id == partner_id)
+    interest = schedules.split(earned, [leg.share_ppm for leg in legs])[mine] - raw["interest_taken_fen"]
+    principal = raw["principal_left_fen"]
+    late = schedules.days_late(row.oldest_unpaid_due, day)
+    return FunderBalance(day, row.loan_id, principal, interest, late, row.asset_class, principal + interest)
+
+
+def _folded_balance(loan: Loan, state: State, partner_id: str, named: AssetClass) -> FunderBalance:
+    owed = _leg_owed(loan, state, partner_id)
+    amount = owed.principal_fen + owed.interest_fen
+    return FunderBalance(state.as_of, loan.loan_id, owed.principal_fen, owed.interest_fen, state.days_late, named, amount)
 
 
 async def class_on(work: Work, customer_id: str, loan_id: str, day: date) -> AssetClass:
@@ -398,7 +419,7 @@ async def canonical(work: Work, day: date) -> AsyncIterator[dict[str, Any]]:
     """
     after = ""
     while keys := await loan_ids(work, after=after):
-        for loan in await store.loans_by_id(work, keys):
+        for loan in await store.loans_by_id(work, [key[1] for key in keys]):
             yield _canonical(loan, loan.state(day))
         after = keys[-1][1]
 

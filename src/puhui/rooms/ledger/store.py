@@ -74,9 +74,8 @@ async def add_loan(work: Work, loan: NewLoan, opened_on: date) -> None:
 
 async def find_loan(work: Work, customer_id: str, loan_id: str, *, lock: bool = False) -> Loan | None:
     """Give a loan, locked for change if asked."""
-    if lock and not await SQL.lock_loan.value(work, customer_id=customer_id, loan_id=loan_id):
-        return None
-    row = await SQL.find_loan.row(work, customer_id=customer_id, loan_id=loan_id)
+    statement = SQL.lock_loan if lock else SQL.find_loan
+    row = await statement.row(work, customer_id=customer_id, loan_id=loan_id)
     return (await _loans(work, [row]))[0] if row else None
 
 
@@ -85,16 +84,15 @@ async def loans_of(work: Work, customer_id: str) -> list[Loan]:
     return await _loans(work, await SQL.loans_of.rows(work, customer_id=customer_id))
 
 
-async def loans_by_id(work: Work, keys: Sequence[tuple[str, str]]) -> list[Loan]:
-    """Give these loans (customer_id, loan_id), in order."""
-    rows = [row for customer_id, loan_id in keys if (row := await SQL.find_loan.row(work, customer_id=customer_id, loan_id=loan_id))]
-    return await _loans(work, rows)
+async def loans_by_id(work: Work, loan_ids: Sequence[str]) -> list[Loan]:
+    """Give these loans, by loan id."""
+    return await _loans(work, await SQL.loans_by_id.rows(work, loan_ids=list(loan_ids)))
 
 
 async def loans_in_partition(work: Work, partition: int, business_date: date) -> list[tuple[LoanRow, Row]]:
     """Lock and give the loans of a partition on which a day's end works, each with its whole row."""
     rows = await SQL.loans_in_partition.rows(work, partition=partition, business_date=business_date)
-    return [(_loan_row(row), row) for row in rows]
+    return [(loan_row(row), row) for row in rows]
 
 
 async def loans_from_rows(work: Work, rows: Sequence[Row]) -> list[Loan]:
@@ -116,8 +114,9 @@ async def find_event(work: Work, customer_id: str, key: str) -> tuple[str, Store
     return (row["loan_id"], event_from(row)) if row else None
 
 
-async def add_event(work: Work, loan: Loan, event: StoredEvent) -> None:
-    await SQL.add_event.run(
+async def add_event(work: Work, loan: Loan, event: StoredEvent) -> bool:
+    """Write an event; False if its month is closed."""
+    added = await SQL.add_event.run(
         work,
         customer_id=loan.customer_id,
         loan_id=loan.loan_id,
@@ -130,6 +129,7 @@ async def add_event(work: Work, loan: Loan, event: StoredEvent) -> None:
         facts=dict(event.facts),
         receipt=dict(event.receipt),
     )
+    return added == 1
 
 
 async def add_leg_parts(
@@ -152,6 +152,8 @@ async def add_leg_parts(
                 "principal_fen": got.principal_fen,
                 "interest_fen": got.interest_fen,
                 "penalty_fen": got.penalty_fen,
+                "waived_principal_fen": now.waived.principal_fen - was.waived.principal_fen,
+                "waived_interest_fen": now.waived.interest_fen - was.waived.interest_fen,
             }
         )
     await SQL.add_leg_parts.many(work, rows)
@@ -275,7 +277,8 @@ def _booked_to(row: Row) -> date:
     return max(booked_on, closed_to) if closed_to else booked_on
 
 
-def _loan_row(row: Row) -> LoanRow:
+def loan_row(row: Row) -> LoanRow:
+    """Read where a loan stands."""
     return LoanRow(
         customer_id=row["customer_id"],
         loan_id=row["loan_id"],

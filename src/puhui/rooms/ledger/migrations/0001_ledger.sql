@@ -93,6 +93,8 @@ create table ledger.leg_parts (
     principal_fen bigint not null,
     interest_fen bigint not null,
     penalty_fen bigint not null,
+    waived_principal_fen bigint not null,
+    waived_interest_fen bigint not null,
     primary key (customer_id, loan_id, no, partner_id)
 );
 create index on ledger.leg_parts (partner_id, business_date);
