@@ -7,7 +7,7 @@ from typing import Any
 from puhui.foundation.services import Answer, Service, Unknown
 from puhui.vocabulary.permits import Permit
 
-ITEM, PURPOSE, RECIPIENT = "credit_report", "credit_assessment", "bureau"
+ITEM, PURPOSE, RECIPIENT = "bureau", "loan", "bureau"
 
 
 async def query(
