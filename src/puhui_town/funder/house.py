@@ -221,18 +221,19 @@ class House:
         if row["event"] not in EVENTS:
             raise Refused("funder.unknown-event", "this event is not in the protocol")
         try:
-            parts = tuple(int(row[name]) for name in ("principal_fen", "interest_fen", "penalty_fen"))
+            principal, interest, penalty = (int(row[name]) for name in ("principal_fen", "interest_fen", "penalty_fen"))
             amount, share_ppm = int(row["amount_fen"]), int(row["share_ppm"])
         except ValueError:
             raise Refused("file.amount", "a sum is no whole number") from None
         reservation = self._reservations[self._by_loan[row["loan_id"]]]
-        if sum(parts) != amount:
+        if principal + interest + penalty != amount:
             raise Refused("funder.wrong-sum", "amount_fen is not the sum of its parts")
         if abs(share_ppm - reservation.share_ppm) > 1:
             raise Refused("funder.wrong-share", "the share is not the one that was reserved")
-        if row["event"] == "disbursed" and parts[0] != reservation.share_fen:
+        if row["event"] == "disbursed" and principal != reservation.share_fen:
             raise Refused("funder.wrong-amount", "the pay-out is not the sum that was reserved")
-        return Told(row["event_id"], row["event"], day_of(row["business_date"]), day_of(row["value_date"]), *parts, part=part)
+        days = day_of(row["business_date"]), day_of(row["value_date"])
+        return Told(row["event_id"], row["event"], *days, principal, interest, penalty, part)
 
     # -- terms and quota ---------------------------------------------------------------------------------------------------
 
