@@ -40,6 +40,13 @@ async def home(desk: Desk, session: Session, _query: Mapping[str, str]) -> dict[
         return body
 
 
+async def where(work: Work, customer_id: str) -> StepAnswer:
+    """Say where a person stands: the state, what may come next, and whether to ask again."""
+    loans = [loan for loan in await ledger.loans_of(work, customer_id, work.today) if loan.standing is not LoanStanding.VOID]
+    application = await decisions.open_application(work, customer_id) or await decisions.last_application(work, customer_id)
+    return await _stands(work, await customers.standing(work, customer_id), application, loans)
+
+
 async def _stands(work: Work, person: PersonStanding, application: Application | None, loans: list[LoanView]) -> StepAnswer:
     """Say the state: what is under way comes before what is owed, and what is owed before what was."""
     if person.is_frozen:
