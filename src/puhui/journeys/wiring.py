@@ -17,6 +17,7 @@ from puhui.journeys import (
     enter,
     explain,
     fall_behind,
+    first_day,
     instruct,
     let_go,
     onboard,
@@ -28,7 +29,6 @@ from puhui.journeys import (
     shop,
     sign,
 )
-from puhui.rooms import boards
 
 MODULES: tuple[ModuleType, ...] = (
     enter,
@@ -51,6 +51,7 @@ MODULES: tuple[ModuleType, ...] = (
     privacy,
     shop,
     reactions,
+    first_day,
 )
 
 
