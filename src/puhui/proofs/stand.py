@@ -1,6 +1,8 @@
 """A stand: PostgreSQL, platform and town as real processes on free ports, started for one run and stopped by it."""
 
+import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -11,10 +13,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+import asyncpg
+
+from puhui.foundation import desk as desks
 from puhui.foundation import server
+from puhui.foundation.clock import Clock, ClockMode
+from puhui.foundation.migrations import migrate
 from puhui.foundation.refusals import Refusal
 from puhui.proofs.driver import driver_key, public_key_file
 
@@ -152,6 +160,8 @@ def start(plan: Plan) -> Stand:
     )
     try:
         stand.town.start()
+        if plan.clock == "fast":
+            _share_clock(stand)
         stand.platform.start()
         if stand.worker:
             stand.worker.start()
@@ -159,6 +169,34 @@ def start(plan: Plan) -> Stand:
         stand.stop()
         raise
     return stand
+
+
+def _share_clock(stand: Stand) -> None:
+    """Hang the platform's clock on the same nail as the town's, and begin only when that clock is past all that was done before."""
+    told = get_json(f"{stand.town_url}/town/clock")
+    since_at, since_real = datetime.fromisoformat(told["since_at"]), datetime.fromisoformat(told["since_real"]).timestamp()
+    clock = Clock(ClockMode.FAST, since_at, since_real, int(told["speed"]))
+    last_at = asyncio.run(_store_clock(stand.database.url, clock))
+    while last_at is not None and clock.now() <= last_at:
+        time.sleep(0.1)
+
+
+async def _store_clock(database_url: str, clock: Clock) -> datetime | None:
+    connection = await asyncpg.connect(database_url, timeout=60)
+    try:
+        await migrate(connection)
+        await desks.SQL.store_clock.run(
+            _Holder(connection), mode=clock.mode.value, since_at=clock.since_at, since_real=clock.since_real, speed=clock.speed, tick_s=clock.tick_s
+        )
+        last: datetime | None = await connection.fetchval("select at from foundation.events order by seq desc limit 1")
+        return last
+    finally:
+        await connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    connection: asyncpg.Connection
 
 
 def free_port() -> int:
@@ -196,6 +234,13 @@ def _town(plan: Plan, environment: dict[str, str], port: int, platform_url: str)
         "--seed", str(plan.seed), "--people", str(plan.people), *plan.town_arguments,
     ]  # fmt: skip
     return Process("town", command, environment, f"http://127.0.0.1:{port}/town/health", plan.home / "logs" / "town.log")
+
+
+def get_json(url: str) -> dict[str, Any]:
+    """Ask a process of this stand for JSON, without a signature."""
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310  (a loopback address of ours)
+        answer: dict[str, Any] = json.load(response)
+        return answer
 
 
 def _is_healthy(url: str) -> bool:
