@@ -4,13 +4,13 @@ import click
 
 from puhui.foundation.refusals import BadField
 
-WHAT = ("pay-outs", "collects", "sale:PRODUCT")
+WHAT = ("pay-outs", "sales")
 
 
 @click.command()
 @click.argument("what", default="pay-outs")
 def stop(what: str) -> None:
-    """Stop WHAT at once: `pay-outs` (the default), `collects`, or `sale:PRODUCT`.
+    """Stop WHAT at once: `pay-outs` (the default) or `sales`.
 
     Nothing that is under way is broken off: a loan that is signed waits, and its money goes out after `puhui resume`. Applications are
     still answered and say so. The switch is in the database, so every process of the platform obeys it from its next step on.
@@ -21,12 +21,12 @@ def stop(what: str) -> None:
 @click.command()
 @click.argument("what", default="pay-outs")
 def resume(what: str) -> None:
-    """Let WHAT go on: `pay-outs` (the default), `collects`, or `sale:PRODUCT`. What waited goes on by itself."""
+    """Let WHAT go on: `pay-outs` (the default) or `sales`. What waited goes on by itself."""
     _set(what, is_on=True)
 
 
 def _set(what: str, *, is_on: bool) -> None:
-    if what not in WHAT[:2] and not (what.startswith("sale:") and len(what) > len("sale:")):
+    if what not in WHAT:
         raise BadField(field="WHAT", why=f"it is one of {', '.join(WHAT)}, and not {what!r}")
     from puhui.cli.house import CONSOLE, open_house, read_config, run
     from puhui.foundation.desk import set_switch
