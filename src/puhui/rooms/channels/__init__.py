@@ -18,13 +18,13 @@ from puhui.rooms.channels.operations import (
     attach,
     change_entry,
     consume_token,
+    count_code,
     demand_open,
     end,
     end_all_of,
     entry,
     erase,
     exchange,
-    expire_tokens,
     export,
     find_visit,
     is_proven,
@@ -34,6 +34,7 @@ from puhui.rooms.channels.operations import (
     platform_of,
     recognize,
     session_in,
+    tidy,
 )
 from puhui.rooms.channels.scene import NoSuchScene, Refund, RefundRule, Scene, scene, scenes
 from puhui.rooms.channels.store import Visit, device_of, entries_used
@@ -65,6 +66,7 @@ __all__ = [
     "change_entry",
     "codes",
     "consume_token",
+    "count_code",
     "demand_open",
     "device_of",
     "end",
@@ -74,7 +76,6 @@ __all__ = [
     "entry",
     "erase",
     "exchange",
-    "expire_tokens",
     "export",
     "find_visit",
     "is_proven",
@@ -87,5 +88,6 @@ __all__ = [
     "scene",
     "scenes",
     "session_in",
+    "tidy",
     "write_token",
 ]

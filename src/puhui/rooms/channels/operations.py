@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from puhui.foundation.refusals import NotFound, Refusal, WrongState
@@ -30,6 +30,8 @@ from puhui.vocabulary.steps import Session
 IDLE_MIN = 30
 LIFE_H = 12
 PROVEN_MIN = 5
+CODES_MAX = 10
+CODES_SPAN_MIN = 10
 
 
 class SessionOver(Refusal):
@@ -212,6 +214,20 @@ async def is_proven(work: Work, *, session_id: str, phone: str, otp_id: str, cod
     return visit.proven_blind == _proof(work, phone, otp_id, code)
 
 
+async def count_code(work: Work, *, phone: str, check_id: str) -> bool:
+    """Count a code to a phone; give False, and count nothing, where it had its share of the last ten minutes. A request sent again counts once."""
+    span = _later(work, CODES_SPAN_MIN) - work.at
+    if await store.count_codes(work, phone=phone, check_id=check_id, since=work.at - span) >= CODES_MAX:
+        return False
+    await store.add_code(work, phone=phone, check_id=check_id)
+    return True
+
+
+async def tidy(work: Work) -> int:
+    """Drop counts of codes older than a day, and end passes whose visits are over; give how many."""
+    return await store.drop_old_codes(work, work.at - timedelta(days=1)) + await store.expire_tokens(work)
+
+
 async def attach(work: Work, *, session_id: str, customer_id: str) -> None:
     """Say whose visit this is, keep how he came, and link the platform's account with him."""
     visit = await find_visit(work, session_id)
@@ -245,10 +261,6 @@ async def issuer_of(work: Work, session_id: str) -> str | None:
     """Give the partner whose pass opened the visit, or None: he is told of the application's course as far as the consent names it."""
     row = await store.token_of(work, session_id)
     return row["iss"] if row else None
-
-
-async def expire_tokens(work: Work) -> int:
-    return await store.expire_tokens(work)
 
 
 async def export(work: Work, *, customer_id: str) -> dict[str, Any]:

@@ -95,3 +95,12 @@ update channels.sessions set device = '{}'::jsonb, device_id = '', partner_user_
 
 -- name: erase_users
 delete from channels.partner_users where customer_id = :customer_id;
+
+-- name: add_code
+insert into channels.codes_sent (phone_blind, check_id, at) values (:phone_blind, :check_id, :at) on conflict do nothing;
+
+-- name: count_codes
+select count(*)::int from channels.codes_sent where phone_blind = :phone_blind and at > :since and check_id <> :check_id;
+
+-- name: drop_old_codes
+delete from channels.codes_sent where at < :before;

@@ -168,6 +168,18 @@ async def token_of(work: Work, session_id: str) -> sql.Row | None:
     return await SQL.token_of.row(work, session_id=session_id)
 
 
+async def add_code(work: Work, *, phone: str, check_id: str) -> None:
+    await SQL.add_code.run(work, phone_blind=work.keys.blind("phone", phone), check_id=check_id, at=work.at)
+
+
+async def count_codes(work: Work, *, phone: str, check_id: str, since: datetime) -> int:
+    return int(await SQL.count_codes.value(work, phone_blind=work.keys.blind("phone", phone), check_id=check_id, since=since))
+
+
+async def drop_old_codes(work: Work, before: datetime) -> int:
+    return await SQL.drop_old_codes.run(work, before=before)
+
+
 async def add_attribution(work: Work, visit: Visit, customer_id: str) -> None:
     await SQL.add_attribution.run(
         work,

@@ -47,6 +47,7 @@ from puhui.rooms.customers.operations import (
     note_four_factor,
     note_screening,
     note_thin_file,
+    people_by_phone,
     permit,
     phone_of,
     refuse_binding,
@@ -57,7 +58,6 @@ from puhui.rooms.customers.operations import (
     standing,
     thaw,
     tidy,
-    who_may_it_be,
     withdraw,
 )
 from puhui.rooms.customers.person import (
@@ -69,6 +69,7 @@ from puhui.rooms.customers.person import (
     Identity,
     Papers,
     PersonStanding,
+    PhonePeople,
     Screening,
     Verdict,
     judge_hits,
@@ -115,6 +116,7 @@ __all__ = [
     "PapersDoNotFit",
     "PapersRunOut",
     "PersonStanding",
+    "PhonePeople",
     "Screening",
     "Taken",
     "Verdict",
@@ -164,6 +166,7 @@ __all__ = [
     "note_thin_file",
     "open_case",
     "open_file",
+    "people_by_phone",
     "people_of_device",
     "permit",
     "person_name",
@@ -184,6 +187,5 @@ __all__ = [
     "tidy",
     "to_screen_again",
     "use_file",
-    "who_may_it_be",
     "withdraw",
 ]

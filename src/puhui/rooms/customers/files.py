@@ -11,7 +11,6 @@ from puhui.foundation.work import Work
 from puhui.rooms.customers import store
 from puhui.rooms.customers.operations import file_life
 from puhui.rooms.customers.store import StoredFile
-from puhui.vocabulary import ids
 
 PIXELS_MAX = 40_000_000
 SIDE_MAX = 2400
@@ -60,17 +59,12 @@ def encode_anew(data: bytes) -> tuple[bytes, str]:
     return out.getvalue(), "image/jpeg"
 
 
-async def take_file(work: Work, *, owner: str, encoded: bytes, media_type: str) -> Taken:
-    """Keep a file of an owner (a customer, or a session before the person is known)."""
-    k = await store.count_files(work, owner) + 1
+async def take_file(work: Work, *, owner: str, key: str, encoded: bytes, media_type: str) -> Taken:
+    """Keep a file of an owner (a customer, or a session before the person is known); the same file under the same key is the same one."""
     sha256 = hashlib.sha256(encoded).hexdigest()
-    file_ref = ids.derive("up", owner, owner, "file", k) if owner.startswith("cu-") else _ref_of_session(owner, k)
+    file_ref = f"up-{hashlib.sha256(f'{owner}|{key}|{sha256}'.encode()).hexdigest()[:28]}"
     await store.add_file(work, owner=owner, file_ref=file_ref, sha256=sha256, media_type=media_type, data=encoded)
     return Taken(file_ref, sha256, media_type)
-
-
-def _ref_of_session(session_id: str, k: int) -> str:
-    return f"up-{hashlib.sha256(f'{session_id}|file|{k}'.encode()).hexdigest()[:24]}"
 
 
 async def open_file(work: Work, *, owners: list[str], file_ref: str) -> StoredFile:

@@ -22,6 +22,7 @@ from puhui.rooms.customers.person import (
     Identity,
     Papers,
     PersonStanding,
+    PhonePeople,
     Screening,
     Verdict,
     face_policy,
@@ -103,13 +104,19 @@ async def register(work: Work, *, session_id: str, entry_id: str, phone: str) ->
     return customer_id
 
 
-async def who_may_it_be(work: Work, *, phone: str, id_tail: str = "") -> tuple[list[str], list[str]]:
-    """Give who uses this phone now, and who of them the last four signs of the id number point to (all of them when none are given)."""
+async def people_by_phone(work: Work, *, phone: str, id_tail: str = "") -> PhonePeople:
+    """Say who logs in with this phone: the person we know, the one the last four signs of the id number name, or a newcomer.
+
+    On a shared phone, whose tail names nobody known is a newcomer of his own; he is given again until he says who he is.
+    """
     people = await store.people_of_phone(work, phone)
-    if not id_tail:
-        return [one for one, _ in people], [one for one, _ in people]
-    wanted = store.tail_blind(work, id_tail)
-    return [one for one, _ in people], [one for one, tail in people if tail == wanted]
+    known = [one for one, tail in people if tail is not None]
+    newcomer = next((one for one, tail in people if tail is None), None)
+    if id_tail:
+        wanted = store.tail_blind(work, id_tail)
+        named = [one for one, tail in people if tail == wanted]
+        return PhonePeople(named[0] if len(named) == 1 else None, newcomer, needs_tail=False)
+    return PhonePeople(known[0] if len(known) == 1 else None, newcomer, needs_tail=len(known) > 1)
 
 
 async def is_new_device(work: Work, *, customer_id: str, device_id: str) -> bool:

@@ -56,6 +56,15 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
+class PhonePeople:
+    """Who logs in with a phone: `person` we know, else `newcomer` who came before without saying who he is; `needs_tail`: several could be meant."""
+
+    person: str | None
+    newcomer: str | None
+    needs_tail: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """A person as his papers show him, for contracts, certificates and reports. Personal through and through: never logged."""
 

@@ -199,9 +199,6 @@ where owner = any(:owners) and file_ref = :file_ref and deleted_at is null;
 -- name: files_of
 select file_ref, sha256, media_type, kind, at, delete_at, deleted_at from customers.files where owner = :owner order by at, file_ref;
 
--- name: count_files
-select count(*)::int from customers.files where owner = :owner;
-
 -- name: set_file_kind
 update customers.files set kind = :kind, delete_at = :delete_at where owner = any(:owners) and file_ref = :file_ref;
 

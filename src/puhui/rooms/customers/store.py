@@ -469,10 +469,6 @@ async def add_file(work: Work, *, owner: str, file_ref: str, sha256: str, media_
     await SQL.add_file.run(work, owner=owner, file_ref=file_ref, sha256=sha256, media_type=media_type, sealed=sealed, at=work.at)
 
 
-async def count_files(work: Work, owner: str) -> int:
-    return int(await SQL.count_files.value(work, owner=owner))
-
-
 async def find_file(work: Work, *, owners: Sequence[str], file_ref: str) -> StoredFile | None:
     row = await SQL.find_file.row(work, owners=list(owners), file_ref=file_ref)
     if row is None:

@@ -69,3 +69,12 @@ create table channels.attributions (
     primary key (customer_id, session_id)
 );
 create index attributions_entry on channels.attributions (entry_id, at);
+
+-- One-time codes that were asked for, so that nobody's phone is flooded.
+create table channels.codes_sent (
+    phone_blind bytea not null,
+    check_id    text not null,
+    at          timestamptz not null,
+    primary key (phone_blind, check_id)
+);
+create index codes_sent_at on channels.codes_sent (phone_blind, at);
