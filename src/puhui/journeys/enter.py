@@ -301,8 +301,9 @@ async def demand_face(desk: Desk, *, session: Session, customer_id: str, selfie_
     told = check.result or await customers.checks.face(service, permit, check, person=person.wire(), image_sha256=picture.sha256)
     async with desk.work(Actor("customer", customer_id)) as work:
         await customers.note_check(work, customer_id=customer_id, check_id=check.check_id, result=told or {})
-    if told is None:
+    if customers.checks.demand_current(told) is None:
         raise customers.FaceDoesNotFit
+    assert told is not None
     customers.demand_fitting_face(live_ppm=told["live_ppm"], same_ppm=told["same_ppm"], attack=told.get("attack", ""))
     async with desk.work(Actor("customer", customer_id)) as work:
         await customers.change_face(

@@ -61,8 +61,10 @@ async def _stands(work: Work, person: PersonStanding, application: Application |
         return StepAnswer(State.DECLINED, ("apply", "review_decision", "complain"))
     if loans:
         return StepAnswer(State.SETTLED, ("apply", "certificate", "export", "close_account"))
-    if person.level is Level.VERIFIED:
-        return StepAnswer(State.IDENTIFIED, ("apply",) if person.has_card else ("bind",))
+    if person.level is Level.BLOCKED:
+        return StepAnswer(State.IDENTIFIED, ("complain",))
+    if person.level in {Level.BASIC, Level.VERIFIED}:
+        return StepAnswer(State.IDENTIFIED, ("apply",) if person.level is Level.VERIFIED and person.has_card else ("bind",))
     return StepAnswer(State.CONSENTED, ("identity",)) if person.items else StepAnswer(State.NEW, ("consent",))
 
 

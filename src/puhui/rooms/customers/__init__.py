@@ -12,6 +12,7 @@ from puhui.rooms.customers.answers import find as find_case
 from puhui.rooms.customers.case import Case
 from puhui.rooms.customers.case import Kind as CaseKind
 from puhui.rooms.customers.case import State as CaseState
+from puhui.rooms.customers.checks import Place
 from puhui.rooms.customers.consent import Consent, Item, NoConsent, items, receipt_of
 from puhui.rooms.customers.files import FileUnreadable, Taken, encode_anew, open_file, take_file, use_file
 from puhui.rooms.customers.identity import IdNumber, Level, card_number, id_number, person_name, phone_number, place_code
@@ -75,8 +76,8 @@ from puhui.rooms.customers.person import (
     judge_hits,
 )
 from puhui.rooms.customers.rail import CardRefused
-from puhui.rooms.customers.store import active_card as card
 from puhui.rooms.customers.store import (
+    Check,
     add_copy,
     cases_of,
     cases_waiting,
@@ -89,6 +90,7 @@ from puhui.rooms.customers.store import (
     take_copy,
     to_screen_again,
 )
+from puhui.rooms.customers.store import active_card as card
 
 __all__ = [
     "AccountFrozenNow",
@@ -99,6 +101,7 @@ __all__ = [
     "Case",
     "CaseKind",
     "CaseState",
+    "Check",
     "Consent",
     "ContactStanding",
     "Customer",
@@ -117,6 +120,7 @@ __all__ = [
     "PapersRunOut",
     "PersonStanding",
     "PhonePeople",
+    "Place",
     "Screening",
     "Taken",
     "Verdict",

@@ -1,11 +1,12 @@
 """The signed client of the service `checks`: papers, face, lists, four factors, one-time codes, places.
 
-Called between transactions only. Every question carries the check it was written down as, and a permit that is still fresh.
+Called between transactions only. Every question carries the check it was written down as, and a permit that is still fresh. An answer is
+what the service told, None where it knows no such person, and {} where it had only an older state: then the question is put anew later.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from puhui.foundation.services import Answer, Service, ServiceAway, demand_answer
@@ -33,6 +34,13 @@ class Place:
     kind: str
     name: str
     tier: int | None
+
+
+def demand_current(told: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Give what was told, or None. Raises ServiceAway for an older state: nothing may be judged by it."""
+    if told is not None and not told:
+        raise ServiceAway(service=SERVICE)
+    return told
 
 
 def demand_fresh(service: Service, permit: Permit) -> None:
@@ -113,9 +121,6 @@ async def _ask(service: Service, kind: str, permit: Permit, check: Check, **fact
         raise NoConsent(item=permit.item, what=items()[permit.item].zh)
     if answer.code == "checks.no-record":
         return None
+    if answer.code == "checks.stale":
+        return {}
     raise ServiceAway(service=SERVICE)
-
-
-def day(text: object) -> date:
-    """Read a day of the wire."""
-    return date.fromisoformat(str(text))

@@ -200,10 +200,10 @@ async def live_items(work: Work, customer_id: str) -> frozenset[str]:
 
 
 async def ask_check(work: Work, *, customer_id: str, kind: str, digest: bytes, consent_id: str) -> Check:
-    """Write down a question before it is asked. The same question (digest) gives the same check again until a new one differs."""
+    """Write down a question before it is asked. The same question under the same consent is the same check again, unless it came to nothing."""
     await store.lock_customer(work, customer_id)
     last = await store.last_check(work, customer_id, kind)
-    if last and last.digest == digest and (last.answered_at is None or last.consent_id == consent_id):
+    if last and last.digest == digest and last.consent_id == consent_id and (last.answered_at is None or last.result):
         return last
     k = last.k + 1 if last else 1
     check = Check(ids.derive("ck", customer_id, customer_id, kind, k), kind, k, digest, consent_id, work.at, None, None)
