@@ -42,9 +42,10 @@ def past_the_door(path: Path, text: str) -> list[str]:
             doors |= {alias.asname or alias.name: alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("puhui.rooms."):
             room, *deeper = (node.module or "").split(".")[2:]
-            hidden = [alias.name for alias in node.names if alias.name not in offered(room)]
-            if deeper or hidden:
-                found.append(f"{path.name}:{node.lineno} from {node.module} import {', '.join(hidden) or '...'}")
+            wanted = deeper[:1] or [alias.name for alias in node.names]  # a part that the door offers whole may be named in full
+            hidden = [name for name in wanted if name not in offered(room)]
+            if hidden or len(deeper) > 1:
+                found.append(f"{path.name}:{node.lineno} from {node.module} import ...: {', '.join(hidden)} is not offered")
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in doors:
             room = doors[node.value.id]
