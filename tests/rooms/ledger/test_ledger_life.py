@@ -1,5 +1,6 @@
 """Loans on the books, from the pay-out to the last fen: every story ends with all invariants holding."""
 
+import asyncio
 import hashlib
 import random
 from contextlib import asynccontextmanager
@@ -102,6 +103,7 @@ async def days(desk):
 async def all_holds(days):
     async with days.work() as work:
         assert await ledger.check(work) == []
+        assert await ledger.check_twin(work) == []
         lines = await ledger.trial_balance(work, days.today)
         assert sum(line.balance_fen for line in lines) == 0
         return {(line.account, line.owner): line.balance_fen for line in lines if line.balance_fen}
@@ -144,6 +146,67 @@ async def test_a_payment_sent_twice_is_taken_once(days):
         assert await pay(work, 50_000, "po-2", on=date(2026, 10, 1)) == first
         with pytest.raises(KeyReused):
             await pay(work, 60_000, "po-2")
+    await all_holds(days)
+
+
+async def test_two_taps_at_the_same_instant_are_one_payment_and_two_payments_are_two(days):
+    async def tap(key, fen):
+        async with days.desk.work() as work:
+            return await pay(work, fen, key)
+
+    async with days.work() as work:
+        await ledger.disburse(work, loan=new_loan(), payment_order_id="po-1", value_date=START)
+    await days.go_to(date(2026, 10, 1))
+    same = await asyncio.gather(*(tap("po-2", 40_000) for _ in range(4)))
+    assert len(set(same)) == 1
+    await asyncio.gather(*(tap(f"po-3{k}", 10_000) for k in range(4)))
+    assert (await days.events()).count("RepaymentPosted") == 5
+    assert (await all_holds(days))["cash", ledger.CLEARING] == 80_000
+
+
+async def test_a_pay_out_told_twice_at_once_opens_one_loan(days):
+    async def told():
+        async with days.desk.work() as work:
+            return await ledger.disburse(work, loan=new_loan(), payment_order_id="po-1", value_date=START)
+
+    views = await asyncio.gather(*(told() for _ in range(3)))
+    assert views[0] == views[1] == views[2]
+    assert (await days.events()).count("LoanDisbursed") == 1
+    await all_holds(days)
+
+
+async def test_a_payment_in_the_middle_of_the_days_end_waits_and_nothing_is_accrued_twice(days):
+    async def tap():
+        async with days.desk.work() as work:
+            return await pay(work, 40_000, "po-2", intent=s.Intent.PREPAY)
+
+    async with days.work() as work:
+        await ledger.disburse(work, loan=new_loan(), payment_order_id="po-1", value_date=START)
+    await days.go_to(date(2026, 9, 11))
+    await days.go_to(date(2026, 9, 12), close=False)
+    partition = int(LI.split("-")[1], 16) % ledger.PARTITIONS
+    async with days.desk.work() as work:
+        await ledger.day_end(work, business_date=date(2026, 9, 11), partition=partition, rules=PACK)
+        waiting = asyncio.create_task(tap())
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+    await waiting
+    await all_holds(days)
+
+
+async def test_a_payment_before_the_day_is_closed_leaves_nothing_for_the_days_end_to_do_twice(days):
+    async with days.work() as work:
+        await ledger.disburse(work, loan=new_loan(), payment_order_id="po-1", value_date=START)
+    await days.go_to(date(2026, 9, 11))
+    await days.go_to(date(2026, 9, 12), close=False)
+    async with days.work() as work:
+        await pay(work, 40_000, "po-2", intent=s.Intent.PREPAY)
+        before = await ledger.trial_balance(work, date(2026, 9, 11))
+    await days.close(date(2026, 9, 11))
+    async with days.work() as work:
+        after = await ledger.trial_balance(work, date(2026, 9, 11))
+        assert [line for line in before if line.account == "loans.interest"] == [line for line in after if line.account == "loans.interest"]
+    await days.go_to(date(2026, 9, 14))
     await all_holds(days)
 
 

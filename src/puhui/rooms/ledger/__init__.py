@@ -9,7 +9,7 @@ loan's row equals the fold of its events; what the cost table does not name is n
 from puhui.rooms.ledger.accounts import CLEARING, LENDER, MAIN, Account, AccountKind, chart
 from puhui.rooms.ledger.approvals import ApprovalMissing, close_month_content, restructure_content, waiver_content, write_off_content
 from puhui.rooms.ledger.books import Leg
-from puhui.rooms.ledger.checks import CHECKS, Failed, check
+from puhui.rooms.ledger.checks import CHECKS, Failed, check, check_twin
 from puhui.rooms.ledger.day import BookRules, DayAlreadyPassed, DayEnd, DayNotOver, PartitionsOpen, close_day, day_end
 from puhui.rooms.ledger.documents import CertificateKind, LoanNotSettled, certify, find_document
 from puhui.rooms.ledger.house import (
@@ -125,6 +125,7 @@ __all__ = [
     "charge",
     "chart",
     "check",
+    "check_twin",
     "class_on",
     "class_since",
     "close_day",

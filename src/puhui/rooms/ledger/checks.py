@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from puhui.engines.schedules import NOTHING, Parts
+from puhui.engines.schedules import NOTHING, Parts, twin
 from puhui.foundation.work import Work
 from puhui.rooms.ledger import store
 from puhui.rooms.ledger.accounts import added, chart, difference
@@ -118,6 +119,34 @@ async def _books_equal_the_loans(work: Work) -> list[Failed]:
         Failed("ledger.books-equal-the-loans", {"account": account, "owner": owner, "off_by_fen": fen})
         for (account, owner), fen in difference(booked, wanted).items()
     ]
+
+
+async def check_twin(work: Work) -> list[Failed]:
+    """Let the slow twin tell every loan again and compare each figure to the fen; an empty list says that both engines agree."""
+    failed: list[Failed] = []
+    after = ""
+    while keys := await loan_ids(work, after=after):
+        for loan in await store.loans_by_id(work, [key[1] for key in keys]):
+            failed += _twin_faults(loan, work.today)
+        after = keys[-1][1]
+    return failed
+
+
+def _twin_faults(loan: Loan, day: date) -> list[Failed]:
+    state = loan.state(day)
+    judged = twin.judge(loan.convention, loan.terms, [event.as_event() for event in loan.events], day)
+    said = {
+        "payoff_fen": (state.payoff_fen, judged.payoff_fen),
+        "principal_owed_fen": (state.principal_owed_fen, judged.principal_owed_fen),
+        "credit_fen": (state.figures.credit_fen, judged.credit_fen),
+        "earned_interest_fen": (state.figures.earned_interest_fen, judged.earned_interest_fen),
+        "earned_penalty_fen": (state.figures.earned_penalty_fen, judged.earned_penalty_fen),
+        "days_late": (state.days_late, judged.days_late),
+        "rows": (tuple((row.due, row.asked, row.paid, row.waived) for row in state.rows), judged.rows),
+        "allocations": (tuple((one.no, one.parts, one.credit_fen) for one in state.allocations), judged.allocations),
+    }
+    wrong = {name: str(pair) for name, pair in said.items() if pair[0] != pair[1]}
+    return [Failed("ledger.the-twin-agrees", {"loan_id": loan.loan_id, **wrong})] if wrong else []
 
 
 LOAN_ACCOUNTS = frozenset(

@@ -81,6 +81,8 @@ async def disburse(work: Work, *, loan: NewLoan, payment_order_id: str, value_da
     assert all(charge.due > value_date for charge in loan.charges), "what is taken with the pay-out is no charge of the ledger's"
     await store.add_loan(work, loan, value_date)
     change = await _record(work, loan.customer_id, loan.loan_id, EventKind.DISBURSED, key, value_date, {"payment_order_id": payment_order_id})
+    if not change.is_new:
+        return view(change.loan, change.after)
     for k, charge in enumerate(loan.charges, start=1):
         facts = {"code": charge.code, "payee": charge.payee, "due": charge.due.isoformat(), "amount_fen": charge.amount_fen}
         change = await _record(work, loan.customer_id, loan.loan_id, EventKind.CHARGED, f"{loan.loan_id}:agreed:{k}", value_date, facts)
@@ -112,6 +114,7 @@ async def repay(
     Raises: KeyReused (the key belongs to another loan or amount), NotFound.
     """
     key, facts = f"{payment_order_id}:paid", {"amount_fen": amount_fen, "intent": intent.value, "account": into, "payment_order_id": payment_order_id}
+    await store.SQL.lock_loan.run(work, customer_id=customer_id, loan_id=loan_id)
     if known := await store.find_event(work, customer_id, key):
         if known[0] != loan_id or known[1].facts["amount_fen"] != amount_fen:
             raise KeyReused(key=payment_order_id)
@@ -258,6 +261,8 @@ async def write_off(work: Work, *, customer_id: str, loan_id: str, key: str, app
 
 
 async def _known(work: Work, customer_id: str, loan_id: str, key: str) -> str | None:
+    """Give the loan if this key has already changed it. The loan is locked first, so that one of two equal requests waits and then sees the other."""
+    await store.SQL.lock_loan.run(work, customer_id=customer_id, loan_id=loan_id)
     known = await store.find_event(work, customer_id, key)
     if known and known[0] != loan_id:
         raise KeyReused(key=key)

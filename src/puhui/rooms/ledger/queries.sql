@@ -19,9 +19,9 @@ on conflict (customer_id, loan_id, code, payee) do update set amount_fen = ledge
 select amount_fen from ledger.charges_allowed where customer_id = :customer_id and loan_id = :loan_id and code = :code and payee = :payee;
 
 -- name: lock_loan
--- Locks the loan's row, so that two changes of one loan wait for each other.
-select l.*, (select max(d.business_date) from ledger.day_ends d where d.partition = l.partition) as closed_to
-from ledger.loans l where l.customer_id = :customer_id and l.loan_id = :loan_id for update of l;
+-- Locks the loan's row, so that two changes of one loan, or a change and a day's end, wait for each other. What has been closed meanwhile is
+-- read afterwards by a statement of its own: the one that waited still sees the world from before it waited.
+select 1 from ledger.loans where customer_id = :customer_id and loan_id = :loan_id for update;
 
 -- name: find_loan
 select l.*, (select max(d.business_date) from ledger.day_ends d where d.partition = l.partition) as closed_to

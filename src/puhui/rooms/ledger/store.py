@@ -39,8 +39,8 @@ class LoanRow:
 
 
 async def add_loan(work: Work, loan: NewLoan, opened_on: date) -> None:
-    """Add a loan with its legs and what may be charged; it is void until its first event."""
-    await SQL.add_loan.run(
+    """Add a loan with its legs and what may be charged; it is void until its first event. One that is there already stays."""
+    added = await SQL.add_loan.run(
         work,
         customer_id=loan.customer_id,
         loan_id=loan.loan_id,
@@ -56,6 +56,8 @@ async def add_loan(work: Work, loan: NewLoan, opened_on: date) -> None:
         partition=shard_of(loan.customer_id) % PARTITIONS,
         opened_on=opened_on,
     )
+    if not added:
+        return
     shares = [leg.share_ppm for leg in loan.legs]
     await SQL.add_legs.run(
         work,
@@ -74,8 +76,9 @@ async def add_loan(work: Work, loan: NewLoan, opened_on: date) -> None:
 
 async def find_loan(work: Work, customer_id: str, loan_id: str, *, lock: bool = False) -> Loan | None:
     """Give a loan, locked for change if asked."""
-    statement = SQL.lock_loan if lock else SQL.find_loan
-    row = await statement.row(work, customer_id=customer_id, loan_id=loan_id)
+    if lock and not await SQL.lock_loan.value(work, customer_id=customer_id, loan_id=loan_id):
+        return None
+    row = await SQL.find_loan.row(work, customer_id=customer_id, loan_id=loan_id)
     return (await _loans(work, [row]))[0] if row else None
 
 
