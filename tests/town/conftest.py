@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from puhui_town.rail import open_rail
-from puhui_town.wire import CardFacts, Clock, ClockMode, Config, Service, Town, World, json_bytes, open_town, to_ms
+from puhui_town.wire import CardFacts, Clock, ClockMode, Config, Service, Town, World, json_bytes, open_town
 from puhui_town.wire.client import PlatformReply, Wire
 from puhui_town.wire.server import Request, Response, Server
 from puhui_town.wire.signing import PrivateKey, is_reply_good, sign_reply, sign_request
@@ -148,11 +148,11 @@ class TownMaker:
 
     async def __call__(self, *installs: Install, mode: ClockMode = ClockMode.STEPPED, home: Path | None = None, **config: Any) -> RunningTown:
         clock = Clock.begin(mode, MORNING)
-        platform = Platform(lambda: clock.sign_ms())
+        platform = Platform(clock.sign_ms)
         server = Server(platform.take, lambda _method, _target: 1 << 20, lambda: None)
         port = await server.listen("127.0.0.1", 0)
         town = open_town(Config(platform=f"http://127.0.0.1:{port}", home=home, **config), clock, installs)
-        platform.now_ms = lambda: town.world.clock.sign_ms()
+        platform.now_ms = town.world.clock.sign_ms
         town.world.keys.know(key_of("driver-1", "driver").public())
         running = RunningTown(town, platform, Wire("127.0.0.1", await town.start()))
         self.running.append((running, server))
@@ -181,4 +181,6 @@ async def railed(make_town: TownMaker) -> RunningTown:
     return await make_town(with_rail)
 
 
-__all__ = ["GOOD_CODE", "MORNING", "Holders", "Party", "Platform", "RunningTown", "Said", "TownMaker", "key_of", "to_ms", "with_rail"]
+@pytest.fixture
+def rail_install() -> Install:
+    return with_rail

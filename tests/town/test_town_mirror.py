@@ -57,10 +57,10 @@ def parts_of(state, shares):
     steps = []
     for allocation in state.allocations:
         step = {}
-        for name in had:
+        for name, before in list(had.items()):
             amount = getattr(allocation.parts, f"{name}_fen")
-            moved = split_step(had[name], amount, shares) if amount else (0, 0)
-            had[name] = tuple(a + b for a, b in zip(had[name], moved, strict=True))
+            moved = split_step(before, amount, shares) if amount else (0, 0)
+            had[name] = tuple(a + b for a, b in zip(before, moved, strict=True))
             step[name] = moved[1]
         steps.append((allocation, step))
     return steps, {name: both[1] for name, both in had.items()}

@@ -97,7 +97,7 @@ class House:
         self._judge(body, ask)
         now_ms = self._world.clock.now_ms()
         reservation = Reservation(self.partner, body, run_day(ask.at).isoformat(), now_ms, to_ms(self._world.clock.later(body.hold_s)))
-        self._reservations.put(body.reservation_id, reservation)
+        self._put(reservation)
         self._bind(reservation, 1)
         heapq.heappush(self._ends, (reservation.expires_ms, body.reservation_id))
         return {"state": HELD, "expires_at": instant(from_ms(reservation.expires_ms))}

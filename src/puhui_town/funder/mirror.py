@@ -55,6 +55,7 @@ class Leg:
         self.loan_id = asked.loan_id
         self.share_ppm = reservation.share_ppm
         self.loan = Loan(Contract(asked.loan_fen, asked.rate_ppm, asked.months, asked.method, asked.convention), paid_out)
+        self.told = Sums()
         self.is_restructured = False
 
     def got(self, loan: Loan) -> Sums:
@@ -73,23 +74,27 @@ class Leg:
             self.is_restructured = True
 
     def whole_of(self, on: date, part: Sums) -> int:
-        """Give the sum the borrower paid, of which `part` is ours: what was due, the payoff, or else the nearest that fits."""
+        """Give the sum the borrower paid, of which `part` is ours: the one whose own allocation leaves us with all we were told of.
+
+        What was due, or the payoff, goes before any other sum if it leaves us within two fen: a part in whole fen does not tell them apart.
+        """
         due, payoff = self.loan.due_fen(on), self.loan.payoff_fen(on)
         about = part.total_fen * PPM // self.share_ppm
         reach = NEAR_FEN * PPM // self.share_ppm + NEAR_FEN
-        near = [fen for fen in (due, payoff) if abs(fen - about) <= reach and fen > 0]
-        near += [fen for fen in range(max(about - reach, 1), about + reach + 1) if fen not in near]
-        had = self.got(self.loan)
-        by_total = 0
-        for fen in near:
+        likely = [fen for fen in (due, payoff) if abs(fen - about) <= reach and fen > 0]
+        near = [fen for fen in range(max(about - reach, 1), about + reach + 1) if fen not in likely]
+        self.told += part
+        best, best_off = about, NEAR_FEN * NEAR_FEN
+        for k, fen in enumerate([*likely, *near]):
             tried = self.loan.copy()
             tried.pay(on, fen)
-            step = self.got(tried) - had
-            if step == part:
+            apart = self.got(tried) - self.told
+            off = abs(apart.principal_fen) + abs(apart.interest_fen) + abs(apart.penalty_fen)
+            if not off or (k < len(likely) and off <= NEAR_FEN - 1):
                 return fen
-            if not by_total and step.total_fen == part.total_fen:
-                by_total = fen
-        return by_total or about
+            if off < best_off:
+                best, best_off = fen, off
+        return best
 
     def row(self, day: date) -> tuple[object, ...] | None:
         loan = self.loan
