@@ -400,6 +400,13 @@ async def close_contact(work: Work, *, customer_id: str, because: str) -> None:
     await store.set_contact_closed(work, customer_id, because)
 
 
+async def reopen_contact(work: Work, *, customer_id: str, after: str) -> None:
+    """Open contact again if it was closed for this reason; another reason stays."""
+    customer = await store.lock_customer(work, customer_id)
+    if customer.contact_closed == after:
+        await store.set_contact_closed(work, customer_id, "")
+
+
 async def freeze(work: Work, *, customer_id: str, because: FreezeReason) -> None:
     """Freeze the account at once; one that is frozen already keeps its first reason, except that a death counts over all."""
     customer = await store.lock_customer(work, customer_id)
