@@ -11,7 +11,7 @@ from puhui.rooms.ledger.approvals import ApprovalMissing, close_month_content, r
 from puhui.rooms.ledger.books import Leg
 from puhui.rooms.ledger.checks import CHECKS, Failed, check, check_twin
 from puhui.rooms.ledger.day import BookRules, DayAlreadyPassed, DayEnd, DayNotOver, PartitionsOpen, close_day, day_end
-from puhui.rooms.ledger.documents import CertificateKind, LoanNotSettled, certify, find_document
+from puhui.rooms.ledger.documents import CertificateKind, LoanNotSettled, certify, find_document, receipt_of
 from puhui.rooms.ledger.house import (
     Unmatched,
     book_rail_fee,
@@ -155,6 +155,7 @@ __all__ = [
     "pay_payee",
     "payable_to",
     "payoff_fen",
+    "receipt_of",
     "refund_repayment",
     "repay",
     "restructure",

@@ -8,8 +8,8 @@ from puhui.engines.schedules import Standing
 from puhui.foundation.refusals import NotFound, Refusal
 from puhui.foundation.work import Work
 from puhui.rooms.ledger import store
-from puhui.rooms.ledger.loan import LoanView, view
-from puhui.rooms.ledger.operations import receipt_of
+from puhui.rooms.ledger.loan import LoanView, Receipt, view
+from puhui.rooms.ledger.operations import receipt_from
 
 
 class CertificateKind(StrEnum):
@@ -44,13 +44,19 @@ async def certify(work: Work, *, customer_id: str, loan_id: str, kind: Certifica
     return body
 
 
+async def receipt_of(work: Work, customer_id: str, payment_order_id: str) -> Receipt | None:
+    """Give the receipt of a payment as it was given first, or None while it is not on the books."""
+    known = await store.find_event(work, customer_id, f"{payment_order_id}:paid")
+    return receipt_from(customer_id, *known) if known else None
+
+
 async def find_document(work: Work, customer_id: str, sha256: str) -> bytes | None:
     """Give a person's own receipt or certificate by its hash, or None."""
     body: bytes | None = await store.SQL.find_document.value(work, customer_id=customer_id, sha256=sha256)
     if body is not None:
         return body
     for row in await store.SQL.payments_of.rows(work, customer_id=customer_id):
-        receipt = receipt_of(customer_id, row["loan_id"], store.event_from(row))
+        receipt = receipt_from(customer_id, row["loan_id"], store.event_from(row))
         if receipt.sha256 == sha256:
             return receipt.document()
     return None

@@ -118,9 +118,9 @@ async def repay(
     if known := await store.find_event(work, customer_id, key):
         if known[0] != loan_id or known[1].facts["amount_fen"] != amount_fen:
             raise KeyReused(key=payment_order_id)
-        return receipt_of(customer_id, loan_id, known[1])
+        return receipt_from(customer_id, loan_id, known[1])
     change = await _record(work, customer_id, loan_id, EventKind.PAID, key, value_date, facts)
-    receipt = receipt_of(customer_id, loan_id, change.event)
+    receipt = receipt_from(customer_id, loan_id, change.event)
     before, after = change.before, change.after
     work.emit(
         events.RepaymentPosted(
@@ -408,7 +408,7 @@ def _shown(event: StoredEvent, after: State) -> dict[str, Any]:
     }
 
 
-def receipt_of(customer_id: str, loan_id: str, event: StoredEvent) -> Receipt:
+def receipt_from(customer_id: str, loan_id: str, event: StoredEvent) -> Receipt:
     """Give the receipt of a payment as it was given first."""
     shown = event.receipt
     return Receipt(
