@@ -1,5 +1,6 @@
 """Variables speak of the past only, and never take what is missing for zero."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from puhui.rooms.decisions.first_variables import all_variables, compute, names, variable
-from puhui.rooms.decisions.known import DAY_US, SOURCES, Asked, BureauReport, HistoryEvent, Known, Missing, read_event, read_report
+from puhui.rooms.decisions.known import (
+    DAY_US,
+    SOURCES,
+    Asked,
+    BureauReport,
+    HistoryEvent,
+    Known,
+    Missing,
+    read_events,
+    read_report,
+    work_of,
+)
 from puhui.vocabulary.reasons import SENTENCES
 
 A = 1_790_000_000_000_000
@@ -78,7 +90,7 @@ def test_what_is_not_known_yet_changes_nothing(past: list[HistoryEvent], future:
 
 def test_events_and_reports_read_as_they_stand_on_the_wire() -> None:
     row = {"event_id": 7, "at": "2026-09-01T08:30:00.123+08:00", "known_at": "2026-09-01T09:30:00.000+08:00", "kind": "pay", "data": {"amount_fen": 5}}
-    assert read_event(row).at_us == 1_788_222_600_123_000
+    assert read_events([json.dumps([row]).encode()])[0].at_us == 1_788_222_600_123_000
     account = {"account": "x", "kind": "R2", "lender_kind": "card", "opened": "2025-01-01", "credit_fen": 100, "balance_fen": 50, "statuses": "NN3N", "overdue_fen": 0, "class": 1}
     report = read_report({"report_id": "r", "as_of": row["at"], "accounts": [account], "queries": [{"at": "2026-08-20T00:00:00+08:00", "reason": "loan_application", "lender_kind": "bank"}], "notices": []})
     values = compute(Known(1_788_222_600_123_000, ASKED, {}, report))
@@ -99,3 +111,10 @@ def test_a_month_is_thirty_days_and_night_ends_at_five_in_china(name: str) -> No
     pays = (HistoryEvent(1, A - 10 * DAY_US - A % DAY_US + 20 * 3_600_000_000, A - 9 * DAY_US, "pay", {}), event(2, 3 + (A % DAY_US - 4 * 3_600_000_000) / DAY_US, "pay"))
     values = compute(Known(A, ASKED, {"bank_flow": rows, "wallet": pays}))
     assert values.of(name) == {"bank_flow.months.360d[kind=wage]": 3, "wallet.night_share.180d[kind=pay]": 500_000}[name]
+
+
+def test_a_campus_tariff_makes_a_student() -> None:
+    bill = HistoryEvent(1, A - 20 * DAY_US, A - 19 * DAY_US, "bill", {"plan": "campus"})
+    assert work_of(Known(A, ASKED, {"telco": (bill,)})) == "student"
+    assert work_of(Known(A, ASKED, {"telco": (replace(bill, at_us=A - 300 * DAY_US),)})) == ""
+    assert work_of(Known(A, ASKED, {})) == ""

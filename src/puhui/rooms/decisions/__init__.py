@@ -13,7 +13,18 @@ from puhui.rooms.decisions.deciding import Answer, OfferTerms, Outcome, decide
 from puhui.rooms.decisions.facts import Bounds, Facts, Inputs, read_inputs
 from puhui.rooms.decisions.first_variables import Vector, all_variables, compute
 from puhui.rooms.decisions.fitted import fit_book
-from puhui.rooms.decisions.known import SOURCES, Asked, BureauReport, HistoryEvent, Known, Missing, read_event, read_report
+from puhui.rooms.decisions.known import (
+    SOURCES,
+    Asked,
+    BureauReport,
+    HistoryEvent,
+    Known,
+    Missing,
+    microseconds,
+    read_events,
+    read_report,
+    work_of,
+)
 from puhui.rooms.decisions.operations import (
     SET_ASIDE,
     AmountNotOffered,
@@ -140,12 +151,13 @@ __all__ = [
     "held_loan",
     "last_application",
     "last_record",
+    "microseconds",
     "offers_in_force",
     "open_application",
     "product_of",
     "proofs_of",
     "publish",
-    "read_event",
+    "read_events",
     "read_inputs",
     "read_outcome",
     "read_report",
@@ -163,4 +175,5 @@ __all__ = [
     "use_exposure",
     "velocity",
     "withdraw_application",
+    "work_of",
 ]

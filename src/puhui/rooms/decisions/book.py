@@ -2,13 +2,14 @@
 
 import csv
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from puhui.foundation.refusals import Refusal
 from puhui.rooms.decisions.first_variables import Vector, compute
@@ -61,7 +62,7 @@ def read_book(folder: Path) -> tuple[list[Case], str]:
             for person, events in _events(folder / name, sorted(applications))
             for case in _cases(applications[person], events, reports, outcomes)
         ]
-    except (ValueError, KeyError, TypeError, csv.Error, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, TypeError, StopIteration, csv.Error, msgspec.DecodeError) as error:
         raise BookUnreadable(folder=folder, file=name, why=f"is not as it should be ({type(error).__name__}: {error})") from None
     cases.sort(key=lambda case: (case.applied_us, case.person_no))
     return cases, _sha256(folder)
@@ -91,28 +92,40 @@ def _by_person(rows: Iterator[dict[str, str]]) -> dict[int, list[dict[str, str]]
 def _events(path: Path, wanted: Sequence[int]) -> Iterator[tuple[int, dict[str, list[HistoryEvent]]]]:
     """Give every wanted person's events by source. The file holds a person's rows together; one without rows has no record anywhere."""
     left = dict.fromkeys(wanted)
-    for text, rows in groupby(_rows(path), key=lambda row: row["person_no"]):
-        person = int(text)
-        if person not in left:
-            if person in wanted:
-                raise ValueError(f"the rows of person {person} do not stand together")
-            continue
-        del left[person]
-        events: dict[str, list[HistoryEvent]] = {source: [] for source in SOURCES}
-        for row in rows:
-            events[row["source"]].append(
-                HistoryEvent(
-                    int(row["event_id"]),
-                    _instant(row["at"]),
-                    _instant(row["known_at"]),
-                    row["kind"],
-                    json.loads(row["data"]) if row["data"] else {},
-                    int(row.get("revision") or 0),
-                )
-            )
-        yield person, events
+    known = frozenset(wanted)
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.reader(file)
+        header = next(reader)
+        at = {name: header.index(name) for name in ("person_no", "source", "event_id", "at", "known_at", "kind", "data")}
+        revision_at = header.index("revision") if "revision" in header else None
+        for text, rows in groupby(reader, key=lambda row: row[at["person_no"]]):
+            person = int(text)
+            if person not in left:
+                if person in known:
+                    raise ValueError(f"the rows of person {person} do not stand together")
+                continue
+            del left[person]
+            yield person, _by_source(rows, at, revision_at)
     for person in left:
         yield person, {source: [] for source in SOURCES}
+
+
+def _by_source(rows: Iterator[list[str]], at: Mapping[str, int], revision_at: int | None) -> dict[str, list[HistoryEvent]]:
+    events: dict[str, list[HistoryEvent]] = {source: [] for source in SOURCES}
+    id_at, when_at, known_at, kind_at, data_at, source_at = (at[name] for name in ("event_id", "at", "known_at", "kind", "data", "source"))
+    read = msgspec.json.decode
+    for row in rows:
+        events[row[source_at]].append(
+            HistoryEvent(
+                int(row[id_at]),
+                _instant(row[when_at]),
+                _instant(row[known_at]),
+                row[kind_at],
+                read(row[data_at]) if row[data_at] else {},
+                int(row[revision_at]) if revision_at is not None else 0,
+            )
+        )
+    return events
 
 
 def _reports(path: Path) -> dict[tuple[int, int], BureauReport | None]:
@@ -120,7 +133,7 @@ def _reports(path: Path) -> dict[tuple[int, int], BureauReport | None]:
     found: dict[tuple[int, int], BureauReport | None] = {}
     with path.open(encoding="utf-8") as lines:
         for line in lines:
-            row: dict[str, Any] = json.loads(line)
+            row: dict[str, Any] = msgspec.json.decode(line)
             key = int(row["person_no"]), _instant(row.get("applied_at") or row["as_of"])
             report = row.get("report")
             found[key] = read_report(report) if row.get("found", report is not None) and report else None

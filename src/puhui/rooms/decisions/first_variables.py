@@ -264,7 +264,7 @@ def _balance(form: str, days: int, of: Callable[[list[int]], int]) -> Variable:
 
     def ask(seen: Seen, at: SeenSource) -> Value:
         start = seen.start(days)
-        found = [row.data["balance_fen"] for row in at.rows if row.at_us >= start and "balance_fen" in row.data]
+        found = [row.data["balance_fen"] for row in at.rows if row.at_us >= start and type(row.data.get("balance_fen")) is int]
         return of(found) if found else Missing.NO_EVENT
 
     words = {"mean": ("平均余额", "mean balance"), "min": ("最低余额", "lowest balance")}[form]
@@ -274,7 +274,7 @@ def _balance(form: str, days: int, of: Callable[[list[int]], int]) -> Variable:
 def _distinct(source: str, kind: str, column: str, days: int, words: tuple[str, str], sign: int, reason: str) -> Variable:
     def ask(seen: Seen, at: SeenSource) -> Value:
         start = seen.start(days)
-        return len({row.data[column] for row in at.rows if row.at_us >= start and row.kind == kind and column in row.data})
+        return len({row.data[column] for row in at.rows if row.at_us >= start and row.kind == kind and isinstance(row.data.get(column), str)})
 
     return _over(source, f"distinct.{column}.{days}d", kind, days, "count", words, sign, reason, ask)
 

@@ -6,13 +6,17 @@ so a history is the same whoever kept it and for how long.
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 DAY_US = 86_400_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 HISTORY_DAYS = 720
 ROWS_MAX = 1_000
 SOURCES = ("telco", "utility", "shopping", "wallet", "bank_flow", "social_insurance", "device", "farm")
@@ -172,7 +176,7 @@ def _see(rows: Sequence[HistoryEvent], at_us: int) -> SeenSource | Missing:
 
 
 def _lane(rows: Sequence[HistoryEvent]) -> Lane:
-    amounts = [row.data.get("amount_fen", 0) for row in rows]
+    amounts = [fen if type(fen := row.data.get("amount_fen", 0)) is int else 0 for row in rows]
     sums = [0]
     for amount in amounts:
         sums.append(sums[-1] + amount)
@@ -181,20 +185,42 @@ def _lane(rows: Sequence[HistoryEvent]) -> Lane:
 
 def microseconds(at: datetime) -> int:
     """Give an aware instant as whole microseconds since 1970 UTC, exactly."""
-    whole = int(at.replace(microsecond=0).timestamp())
-    return whole * 1_000_000 + at.microsecond
+    return (at - _EPOCH) // _MICROSECOND
 
 
-def read_event(row: Mapping[str, Any]) -> HistoryEvent:
-    """Read one event of `checks.records` as it stands on the wire."""
-    return HistoryEvent(
-        row["event_id"],
-        microseconds(datetime.fromisoformat(row["at"])),
-        microseconds(datetime.fromisoformat(row["known_at"])),
-        row["kind"],
-        row.get("data", {}),
-        row.get("revision", 0),
+class _Wire(msgspec.Struct):
+    """An event of `checks.records` as it stands on the wire."""
+
+    event_id: int
+    at: datetime
+    known_at: datetime
+    kind: str
+    data: dict[str, Any] = {}
+    revision: int = 0
+
+
+_PAGES = msgspec.json.Decoder(list[_Wire])
+
+
+def read_events(pages: Iterable[bytes]) -> tuple[HistoryEvent, ...]:
+    """Read the events of a source from its pages, JSON arrays as they stand on the wire. Raises msgspec.ValidationError."""
+    return tuple(
+        HistoryEvent(row.event_id, microseconds(row.at), microseconds(row.known_at), row.kind, row.data, row.revision)
+        for page in pages
+        for row in _PAGES.decode(page)
     )
+
+
+def work_of(known: Known) -> str:
+    """Say what the sources tell of a person's work, as far as policy must know it: "student", or "" where nothing says so.
+
+    A campus tariff of the telephone, or an enrolment known to the social insurance, makes a student of whoever is young enough to be one.
+    """
+    phone, insured = known.events.get("telco", ()), known.events.get("social_insurance", ())
+    since_us = known.at_us - 180 * DAY_US
+    on_campus = any(row.data.get("plan") == "campus" and since_us <= row.at_us < known.at_us for row in phone)
+    enrolled = any(row.kind == "enrolled" and row.known_us < known.at_us for row in insured)
+    return "student" if on_campus or enrolled else ""
 
 
 def read_report(report: Mapping[str, Any]) -> BureauReport:
