@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import json
 import logging
 import os
 import signal
@@ -15,12 +16,15 @@ from puhui_town.wire import Clock, ClockMode, Config, Town, open_town
 
 SERVICES: tuple[str, ...] = (
     "puhui_town.breaches",
+    "puhui_town.people",
     "puhui_town.checks",
     "puhui_town.rail",
     "puhui_town.funder",
     "puhui_town.bureau",
     "puhui_town.sign",
     "puhui_town.message",
+    "puhui_town.entries",
+    "puhui_town.shops",
 )
 """Packages with `install(world)`, in the order in which they move in: the watch first, then the people, then who asks them."""
 
@@ -78,6 +82,24 @@ def serve(mode: str, at: str, speed: int, tick_s: int, driver_key: Path | None, 
     if driver_key is not None:
         town.world.keys.know_driver(driver_key)
     _run(_serve(town))
+
+
+@main.command()
+@click.option("--people", type=click.IntRange(1, 1_000_000), default=3000, show_default=True)
+@click.option("--months", type=click.IntRange(1, 36), default=24, show_default=True, help="Months in which the applications lie.")
+@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the book.")
+@click.option("--truth", is_flag=True, help="Also write the folder truth/, for evaluation only.")
+def histories(people: int, months: int, seed: int, out: Path, *, truth: bool) -> None:
+    """Write a former lender's book: what a first scorecard may be fitted on, of other persons than those of any run."""
+    from puhui_town.people.histories import write_book
+
+    def tell(done: int, of: int) -> None:
+        if done % 50 == 0 or done == of:
+            click.echo(f"\r{done}/{of} people", nl=done == of, err=True)
+
+    counts = write_book(out, seed, people, months, truth=truth, tell=tell)
+    click.echo(json.dumps(counts))
 
 
 def _services(config: Config) -> tuple[str, ...]:

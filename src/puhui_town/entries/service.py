@@ -55,7 +55,7 @@ class Entries:
         self._told: tuple[Entry, ...] = ()
 
     def services(self) -> list[Service]:
-        swaps = Route("POST", "/entry/{entry}/v1/codes", "codes", self.swap, is_kept=False)
+        swaps = Route("POST", "/entry/{entry}/v1/codes", "codes", self.swap)
         events = Route("POST", "/puhui/{partner}/events", "event", self.event, is_kept=False)
         return [
             Service("entry", "/entry/{entry}", "entry-{entry}", (swaps,), has_commons=False),
@@ -96,16 +96,20 @@ class Entries:
             self._codes.put(code, Code(entry.entry_id, sub, phone, self.world.clock.sign_ms()))
         return code
 
+    def issuer(self, entry: Entry) -> str:
+        """Who signs the embedding tokens of an entry: the asset partner whose app it is, else the entry itself."""
+        return entry.owner if entry.owner in self.world.keys.own else entry.key_id
+
     def _token(self, entry: Entry, *, sub: str, phone: str, scene: str, session_id: str) -> str:
         now_s = self.world.clock.sign_ms() // 1000
         claims: dict[str, object] = {
-            "iss": entry.key_id, "aud": AUDIENCE, "entry_id": entry.entry_id, "sub": sub,
+            "iss": self.issuer(entry), "aud": AUDIENCE, "entry_id": entry.entry_id, "sub": sub,
             "phone_sha256": hashlib.sha256(phone.encode()).hexdigest(), "iat": now_s, "exp": now_s + TOKEN_LIVES_S,
             "jti": hashlib.sha256(f"{session_id}|token".encode()).hexdigest()[:32],
         }  # fmt: skip
         if scene:
             claims["scene"] = scene
-        return h5_token(self.world.keys.own[entry.key_id], claims)
+        return h5_token(self.world.keys.own[self.issuer(entry)], claims)
 
     # -- from the platform -------------------------------------------------------------------------------------------------
 

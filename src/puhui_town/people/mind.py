@@ -25,6 +25,9 @@ class Debt(msgspec.Struct):
     asked_fen: int = 0
     asked_day: int = 0
     part_day: int = 0
+    own_fen: int = 0
+    own_day: int = 0
+    """What he pays of his own will, and on which day."""
     is_halved: bool = False
     has_asked_hardship: bool = False
     is_over: bool = False
@@ -53,6 +56,7 @@ class Mind(msgspec.Struct):
     card: int = 0
     """Which of his cards is bound."""
     lost_cards: list[int] = []
+    more_cards: list[int] = []
     phone_given: int = 0
     """Which of his numbers the lender knows."""
     devices_known: list[str] = []

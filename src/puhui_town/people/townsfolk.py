@@ -207,7 +207,7 @@ class Townsfolk:
             return None
         n, k = found
         mind = self.mind(n)
-        if k >= self.person(n).cards and k != mind.card:
+        if k >= self.person(n).cards and k not in mind.more_cards:
             return None
         return Card(card_number, f"n{n}", self.phone(n), usable=k not in mind.lost_cards)
 
@@ -378,20 +378,27 @@ class Townsfolk:
         debt = mind.debts.setdefault(loan_id, Debt(loan_id))
         debtor = self.debtor(n, day)
         today = day.toordinal()
-        debt.late_since = debt.late_since or today
+        if debt.own_day != today:
+            debt.late_since = debt.late_since or today
         if debt.part_day == today or self._is_done_with(n, debt):
             left = 0.0
         else:
             left = debtor.leaves(
-                day, amount_fen / 100, today - debt.late_since, reminder=reminder_on(mind, now, self.assumptions),
+                day, amount_fen / 100, today - debt.late_since, reminder=reminder_on(mind, now, self.assumptions) + self._lifted(debt),
                 anger=anger_on(mind, day, self.assumptions), is_halved=debt.is_halved,
             )  # fmt: skip
         kept = int(left * 100)
+        if debt.has_asked_hardship and debt.late_since and debt.asked_fen and amount_fen <= 0.6 * debt.asked_fen:
+            debt.is_halved = True
         debt.asked_fen, debt.asked_day = amount_fen, today
         if 0 < kept < amount_fen:
             debt.part_day = today
         self._remember(mind, debtor)
         self.books.keep(card_number, kept)
+
+    def _lifted(self, debt: Debt) -> float:
+        """Help that was given in a hard time makes a person pay rather; in the middle of the logit a unit is the quarter of 9.6."""
+        return 4 * self.assumptions.number("contact.hardship_lift") if debt.is_halved else 0.0
 
     def _is_done_with(self, n: int, debt: Debt) -> bool:
         """A ring pays a first installment in one case of ten, to look well, and nothing else."""
@@ -417,6 +424,36 @@ class Townsfolk:
             if debt.asked_day == day.toordinal() and -fen >= debt.asked_fen:
                 debt.late_since = 0
         self._remember(mind, debtor)
+
+    def means_to_pay(self, n: int, loan_id: str, fen: int) -> None:
+        """The resident pays this sum today of his own will: it lies there when the lender takes it."""
+        mind = self.mind(n)
+        debt = mind.debts.setdefault(loan_id, Debt(loan_id))
+        debt.own_fen, debt.own_day = fen, self.world.clock.now().astimezone(CHINA).date().toordinal()
+        self.note(mind)
+
+    def over(self, n: int, loan_id: str) -> None:
+        """The resident holds a loan to be settled."""
+        mind = self.mind(n)
+        mind.debts.setdefault(loan_id, Debt(loan_id)).is_over = True
+        self.note(mind)
+
+    def asked_mercy(self, n: int, loan_id: str) -> None:
+        mind = self.mind(n)
+        mind.debts.setdefault(loan_id, Debt(loan_id)).has_asked_hardship = True
+        self.note(mind)
+
+    def new_card(self, n: int, k: int) -> None:
+        """The bank gives the resident his k-th card."""
+        mind = self.mind(n)
+        mind.more_cards = [*mind.more_cards, k]
+        self.note(mind)
+
+    def take_card(self, n: int, k: int) -> None:
+        """The resident uses his k-th card from now on; the one before is dead."""
+        mind = self.mind(n)
+        mind.lost_cards, mind.card = [*mind.lost_cards, mind.card], k
+        self.note(mind)
 
     def _remember(self, mind: Mind, debtor: Debtor) -> None:
         mind.purse_day, mind.purse_cash = debtor.purse.day, debtor.purse.cash

@@ -12,7 +12,6 @@ import msgspec
 
 from puhui_town.wire import Ask, Route, Service, Timer, Unanswered, World, instant, not_found
 
-SCENES = 300
 SHOPS = 60
 DELIVERS_AFTER_H = 26
 LOOKS_EACH_H = 12
@@ -23,27 +22,33 @@ RETURNED_AFTER_DAYS = 4
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What is sold where, for which purpose. Prices in yuan."""
+    """What is sold where, for which purpose, for how much (fen), in which numbers of months."""
 
     scene_id: str
     merchant_id: str
-    category: str
+    code: str
+    title: str
     purpose: str
-    goods: tuple[str, ...]
-    price_min: int
-    price_max: int
+    price_min_fen: int
+    price_max_fen: int
+    months: tuple[int, ...]
+
+    def fits(self, purpose: str, amount_fen: int) -> bool:
+        return self.purpose == purpose and self.price_min_fen <= amount_fen <= self.price_max_fen
 
 
 @cache
 def scenes() -> tuple[Scene, ...]:
+    """All scenes, in order of their number."""
     data = tomllib.loads(files("puhui_town.shops").joinpath("scenes.toml").read_text(encoding="utf-8"))
-    templates = data["template"]
-    found = []
-    for k in range(SCENES):
-        row = templates[k % len(templates)]
-        found.append(
-            Scene(f"s{k + 1:03d}", f"m{k % SHOPS + 1:03d}", row["category"], row["purpose"], tuple(row["goods"]), row["price"][0], row["price"][1])
-        )
+    found: list[Scene] = []
+    for goods in data["goods"]:
+        for plan in data["plan"]:
+            n = len(found) + 1
+            low = max(goods["price_fen"][0], plan["amount_fen"][0])
+            high = max(min(goods["price_fen"][1], plan["amount_fen"][1]), low)
+            shop = f"m{n * data['stride'] % data['shops'] + 1:03d}"
+            found.append(Scene(f"s{n:03d}", shop, goods["code"], goods["title"], goods["purpose"], low, high, tuple(plan["months"])))
     return tuple(found)
 
 
@@ -78,12 +83,11 @@ class Shops:
             raise not_found("this order")
         return {"order_id": order.order_id, "state": order.state, "amount_fen": order.amount_fen, "refunded_fen": order.refunded_fen}
 
-    async def sell(self, scene: Scene, *, order_id: str, amount_fen: int, buyer_ref: str, u: float) -> dict[str, Any] | None:
+    async def sell(self, scene: Scene, *, order_id: str, amount_fen: int, buyer_ref: str) -> dict[str, Any] | None:
         """Make an order at the platform and give its answer (`order_token`, `page_url`, `quote`), None if refused. Raises Unanswered."""
-        title = scene.goods[int(u * len(scene.goods))]
         body = {
             "order_id": order_id, "merchant_id": scene.merchant_id, "scene_id": scene.scene_id,
-            "items": [{"title": title, "amount_fen": amount_fen, "category": scene.category}], "amount_fen": amount_fen,
+            "items": [{"title": scene.title, "amount_fen": amount_fen, "category": scene.code}], "amount_fen": amount_fen,
             "buyer_ref": buyer_ref, "return_url": f"https://shop.invalid/{scene.merchant_id}/{order_id}",
         }  # fmt: skip
         reply = await self.world.client.signed(f"shop-{scene.merchant_id}", "POST", "/partner/v1/orders", body, key=order_id, timeout_s=10)
@@ -127,8 +131,8 @@ class Shops:
                 return 24.0 * RETURNED_AFTER_DAYS if order.returns else 0.0
             case "delivered" if order.returns and not order.refunded_fen:
                 refund_id = f"rf-{hashlib.sha256(order.order_id.encode()).hexdigest()[:24]}"
-                body = {"refund_id": refund_id, "amount_fen": order.amount_fen, "reason": "goods returned"}
-                reply = await self.world.client.signed(key_id, "POST", f"{path}/refunds", body, key=refund_id)
+                refund: dict[str, Any] = {"refund_id": refund_id, "amount_fen": order.amount_fen, "reason": "goods returned"}
+                reply = await self.world.client.signed(key_id, "POST", f"{path}/refunds", refund, key=refund_id)
                 order.refunded_fen = order.amount_fen if reply.is_good else 0
                 return 0.0
             case "quoted":

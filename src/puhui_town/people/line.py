@@ -1,0 +1,57 @@
+"""The line between a resident's phone and the lender: it drops, and the phone sends the same again under the same key."""
+
+import asyncio
+from typing import Any
+
+from puhui_town.people.walk import Walk, next_key
+from puhui_town.wire import PlatformReply, Unanswered, World
+
+PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 2.0)
+PATIENCE_S = 20.0
+PATIENCE_STEPPED_S = 180.0
+"""A stepped run stands still meanwhile, so the patience of a phone is long there: killed servers come back in seconds."""
+
+
+class Line:
+    """Steps, files and reads of the borrower API, sent again until they are answered. Raises Unanswered when patience ends."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def step(self, walk: Walk, name: str, body: dict[str, Any]) -> PlatformReply:
+        """One step, once."""
+        return await self._send("POST", f"/borrower/v1/steps/{name}", body, walk.secret, next_key(walk, name))
+
+    async def upload(self, walk: Walk, content: bytes) -> str | None:
+        """Send a picture; gives its `file_ref`, None when it was refused."""
+        reply = await self._send("POST", "/borrower/v1/files", content, walk.secret, next_key(walk, "file"), content_type="image/jpeg")
+        return str(reply.body.get("file_ref", "")) or None if reply.is_good else None
+
+    async def read(self, walk: Walk, path: str) -> PlatformReply:
+        return await self._send("GET", f"/borrower/v1/{path}", b"", walk.secret, "")
+
+    async def _send(
+        self, method: str, path: str, body: object, secret: str, key: str, *, content_type: str = "application/json"
+    ) -> PlatformReply:  # fmt: skip
+        headers = {"Puhui-Session": secret, "Content-Type": content_type}
+        if key:
+            headers["Idempotency-Key"] = key
+        patience = PATIENCE_STEPPED_S if self._world.is_stepped else PATIENCE_S
+        waited, turn = 0.0, 0
+        while True:
+            try:
+                reply = await self._world.client.plain(method, path, body, headers=headers)
+            except Unanswered:
+                reply = None
+            if reply is not None and not _is_unknown(reply):
+                return reply
+            if waited >= patience:
+                raise Unanswered("the lender did not answer in time")
+            pause = PAUSES_S[min(turn, len(PAUSES_S) - 1)]
+            await asyncio.sleep(pause)
+            waited, turn = waited + pause, turn + 1
+
+
+def _is_unknown(reply: PlatformReply) -> bool:
+    """An answer of a broken server says nothing; 503 `closed` is an answer."""
+    return reply.status >= 500 and not (reply.status == 503 and reply.body.get("code") == "closed")
