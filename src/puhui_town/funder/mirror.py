@@ -74,7 +74,7 @@ class Leg:
             self.is_restructured = True
 
     def whole_of(self, on: date, part: Sums) -> int:
-        """Give the sum the borrower paid, of which `part` is ours: the one whose own allocation leaves us with all we were told of.
+        """Give the sum the borrower paid, of which `part` is ours: the one whose own allocation gives us as much in all as we were told of.
 
         What was due, or the payoff, goes before any other sum if it leaves us within two fen: a part in whole fen does not tell them apart.
         """
@@ -84,14 +84,14 @@ class Leg:
         likely = [fen for fen in (due, payoff) if abs(fen - about) <= reach and fen > 0]
         near = [fen for fen in range(max(about - reach, 1), about + reach + 1) if fen not in likely]
         self.told += part
-        best, best_off = about, NEAR_FEN * NEAR_FEN
+        best, best_off = about, (reach, reach)
         for k, fen in enumerate([*likely, *near]):
             tried = self.loan.copy()
             tried.pay(on, fen)
             apart = self.got(tried) - self.told
-            off = abs(apart.principal_fen) + abs(apart.interest_fen) + abs(apart.penalty_fen)
-            if not off or (k < len(likely) and off <= NEAR_FEN - 1):
+            if k < len(likely) and abs(apart.total_fen) < NEAR_FEN:
                 return fen
+            off = (abs(apart.total_fen), abs(apart.principal_fen) + abs(apart.interest_fen) + abs(apart.penalty_fen))
             if off < best_off:
                 best, best_off = fen, off
         return best
