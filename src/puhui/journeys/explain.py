@@ -6,20 +6,13 @@ from typing import Any
 import msgspec
 
 from puhui.foundation.desk import Desk
-from puhui.foundation.refusals import NotFound, WrongState
+from puhui.foundation.refusals import NotFound
 from puhui.foundation.work import Actor
 from puhui.rooms import customers, decisions
 from puhui.rooms.customers import CaseKind
-from puhui.rooms.decisions import Answer, Record
+from puhui.rooms.decisions import Record
 from puhui.vocabulary.reasons import Reason
-from puhui.vocabulary.steps import BorrowerStep, Session, State, StepAnswer
-
-
-class ReviewDecision(msgspec.Struct):
-    """Body of `review_decision`: which decision a person shall look at, and what the borrower wants to say."""
-
-    decision_id: str
-    text: str = ""
+from puhui.vocabulary.steps import BorrowerStep
 
 
 class Review(msgspec.Struct):
@@ -28,19 +21,6 @@ class Review(msgspec.Struct):
     text: str
     set_aside: list[str] = []
     proven_income_fen: int | None = None
-
-
-async def review_decision(desk: Desk, *, session: Session, body: ReviewDecision, key: str) -> StepAnswer:
-    """Ask for a review by a person; asked again it is the same case. Raises NotFound, WrongState (nothing was declined)."""
-    del key
-    async with desk.work(Actor("customer", session.who)) as work:
-        record = await decisions.find_record(work, session.who, body.decision_id)
-        if record is None:
-            raise NotFound(what="decision", which=body.decision_id)
-        if record.answer != Answer.DECLINED.value or record.kind == "review":
-            raise WrongState(what="the decision", state=record.answer, possible="declined")
-        case = await customers.open_case(work, customer_id=session.who, kind=CaseKind.REVIEW, subject=record.decision_id, text=body.text)
-    return StepAnswer(State.DECLINED, ("apply", "complain"), {"case_id": case.case_id, "due": case.due.isoformat()})
 
 
 async def review(desk: Desk, *, reviewer: str, decision_id: str, body: Review) -> dict[str, Any]:
@@ -85,4 +65,4 @@ def _demand(record: Record | None, decision_id: str) -> Record:
     return record
 
 
-BORROWER: Mapping[str, BorrowerStep] = {"review_decision": BorrowerStep(ReviewDecision, review_decision)}
+BORROWER: Mapping[str, BorrowerStep] = {}
