@@ -33,7 +33,17 @@ COMMANDS: dict[str, dict[str, Lazy]] = {
         "restore": Lazy("puhui.cli.keeping:restore", "Read a backup into an empty database, or only check it."),
         "town": Lazy("puhui.cli.towning:town", "The simulated town: `puhui town --help` is its own command line."),
     },
-    "Proofs": {},
+    "Decisions": {
+        "explain": Lazy("puhui.cli.deciding:explain", "Why a decision came out as it did; the life of a loan."),
+        "replay": Lazy("puhui.cli.deciding:replay", "Run decisions again from stored inputs, and compare to the byte."),
+        "fit": Lazy("puhui.cli.deciding:fit", "Fit the scorecard on a former lender's book."),
+    },
+    "Proofs": {
+        "demo": Lazy("puhui.cli.proving:demo", "The closed loop: a thousand people, six months, checked by others."),
+        "verify": Lazy("puhui.cli.proving:verify", "Prove what we promise."),
+        "chaos": Lazy("puhui.cli.proving:chaos", "Kill processes at random; nothing may be lost or doubled."),
+        "bench": Lazy("puhui.cli.proving:bench", "Measure whole loans a second."),
+    },
 }
 
 

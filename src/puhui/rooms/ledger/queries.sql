@@ -93,6 +93,9 @@ on conflict (customer_id, loan_id, business_date) do update set after = excluded
 select after from ledger.class_changes
 where customer_id = :customer_id and loan_id = :loan_id and business_date <= :day order by business_date desc limit 1;
 
+-- name: borrower_of
+select customer_id from ledger.loans where loan_id = :loan_id limit 1;
+
 -- name: class_since
 select business_date from ledger.class_changes
 where customer_id = :customer_id and loan_id = :loan_id and business_date <= :day order by business_date desc limit 1;

@@ -95,6 +95,12 @@ async def find_loan(work: Work, customer_id: str, loan_id: str, on: date | None 
     return view(loan, loan.state(on or work.today)) if loan else None
 
 
+async def borrower_of(work: Work, loan_id: str) -> str | None:
+    """Give whose loan this is, or None."""
+    customer_id: str | None = await store.SQL.borrower_of.value(work, loan_id=loan_id)
+    return customer_id
+
+
 async def loans_of(work: Work, customer_id: str, today: date) -> list[LoanView]:
     """Give all loans of a person on a day, oldest first."""
     return [view(loan, loan.state(today)) for loan in await store.loans_of(work, customer_id)]

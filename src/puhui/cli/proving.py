@@ -1,0 +1,153 @@
+"""`puhui demo`, `verify`, `chaos`, `bench`: what we show the world. Each takes --json and then prints one JSON object as its last line."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line.")
+HOME = click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Keep the house in this empty folder; without it a temporary one is used and removed.")
+
+
+@click.command()
+@click.option("--people", type=click.IntRange(1, 100_000), default=1000, show_default=True)
+@click.option("--months", type=click.IntRange(1, 36), default=6, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--faults", is_flag=True, help="With every fault of delivery switched on; the end state must be the same.")
+@HOME
+@JSON
+def demo(*, people: int, months: int, seed: int, faults: bool, home: Path | None, as_json: bool) -> None:
+    """Tell the closed loop: a thousand people, six months, and every figure checked by someone else.
+
+    Time is stepped, so the same seed gives the same end, to the byte (`state_sha256`). What is shown happens in the simulated town.
+    """
+    show(_tell(people=people, months=months, seed=seed, faults=faults, home=home), as_json=as_json)
+
+
+@click.group()
+def verify() -> None:
+    """Prove what we promise, on this machine or on this house's database."""
+
+
+@verify.command()
+@click.option("--people", type=click.IntRange(1, 100_000), default=150, show_default=True)
+@click.option("--months", type=click.IntRange(1, 36), default=14, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True)
+@HOME
+@JSON
+def story(*, people: int, months: int, seed: int, home: Path | None, as_json: bool) -> None:
+    """Tell fourteen months: long enough for a write-off and for money recovered after it."""
+    show(_tell(people=people, months=months, seed=seed, faults=False, home=home), as_json=as_json)
+
+
+@verify.command()
+@JSON
+def invariants(*, as_json: bool) -> None:
+    """Check every numbered invariant over the whole database of this house. Exit status 1 if one fails."""
+    from puhui.cli.house import open_house, read_config, run
+    from puhui.journeys.wiring import wiring
+    from puhui.proofs import invariants as proof
+
+    async def check() -> dict[str, Any]:
+        async with open_house(read_config(), wiring()) as desk:
+            return await proof.run(desk)
+
+    told = run(check())
+    show(told, as_json=as_json, is_good=not told["failed"])
+
+
+@verify.command()
+@click.option("--n", "number", type=click.IntRange(1), default=10_000, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@JSON
+def signatures(*, number: int, seed: int, as_json: bool) -> None:
+    """Try forged, stale, replayed, altered and foreign signatures and tokens against real doors; none may be accepted."""
+    from puhui.proofs import signatures as proof
+
+    with _house(None) as (home, _):
+        told = asyncio.run(proof.run(home, n=number, seed=seed))
+    show(told, as_json=as_json, is_good=told["accepted"] == 0)
+
+
+@click.command()
+@click.option("--kills", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--people", type=click.IntRange(1, 100_000), default=150, show_default=True)
+@click.option("--months", type=click.IntRange(1, 12), default=2, show_default=True)
+@click.option("--seed", type=int, default=3, show_default=True)
+@JSON
+def chaos(*, kills: int, people: int, months: int, seed: int, as_json: bool) -> None:
+    """Kill platform, worker and PostgreSQL at random (kill -9) under load, with faults on: nothing lost, nothing doubled, the same end."""
+    from puhui.proofs import chaos as proof
+
+    with _house(None) as (home, progress):
+        told = asyncio.run(proof.run(home, kills=kills, people=people, months=months, seed=seed, on_progress=progress))
+    is_good = told["end_state_equal"] and not (told["lost"] or told["doubled"] or told["unbalanced"])
+    show(told, as_json=as_json, is_good=is_good)
+
+
+@click.group()
+def bench() -> None:
+    """Measure, with the machine, the versions and the seeds beside every figure."""
+
+
+@bench.command()
+@click.option("--seconds", type=click.IntRange(1, 3600), default=30, show_default=True)
+@click.option("--per-s", type=click.IntRange(1, 1000), default=30, show_default=True, help="Loans a second that begin.")
+@click.option("--seed", type=int, default=7, show_default=True)
+@JSON
+def apply(*, seconds: int, per_s: int, seed: int, as_json: bool) -> None:
+    """Run whole loans live, from the tap to the money, with town and database on the same cores."""
+    from puhui.proofs import bench_apply as proof
+
+    with _house(None) as (home, _):
+        told = asyncio.run(proof.run(home, seconds=seconds, per_s=per_s, seed=seed))
+    show(told, as_json=as_json)
+
+
+def _tell(*, people: int, months: int, seed: int, faults: bool, home: Path | None) -> dict[str, Any]:
+    from puhui.proofs.story import Tale, tell
+
+    with _house(home) as (folder, progress):
+        tale = Tale(folder, people=people, months=months, seed=seed, has_faults=faults, keep_home=home is not None)
+        return _run(tell(tale, on_progress=progress))
+
+
+def _run(coroutine: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    return asyncio.run(coroutine)
+
+
+@contextmanager
+def _house(home: Path | None) -> Iterator[tuple[Path, Any]]:
+    """Give a folder for a house and a progress bar over the days."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(), TimeRemainingColumn())
+    with tempfile.TemporaryDirectory(prefix="puhui-") as folder, Progress(*columns, transient=True, disable=not sys.stderr.isatty()) as bars:
+        task = bars.add_task("starting", total=None)
+        first: list[datetime] = []
+
+        def progress(now: datetime, until: datetime) -> None:
+            first[:] = first or [now]
+            total = (until - first[0]).total_seconds()
+            bars.update(task, description=f"{now:%Y-%m-%d}", total=total, completed=(now - first[0]).total_seconds())
+
+        yield (home or Path(folder) / "house").absolute(), progress
+
+
+def show(told: Mapping[str, Any], *, as_json: bool, is_good: bool = True) -> None:
+    """Print a report, as one JSON object or as lines; exit status 1 if it is not good."""
+    if as_json:
+        click.echo(json.dumps(told, ensure_ascii=False, default=str))
+    else:
+        width = max((len(name) for name in told), default=0)
+        for name, value in told.items():
+            click.echo(f"{name:<{width}}  {value}")
+    if not is_good:
+        sys.exit(1)
