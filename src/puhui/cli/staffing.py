@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -127,6 +127,63 @@ def decline(approval_id: str, login: str, why: str, code: str, *, password_stdin
 
 
 @staff.command()
+@click.option("--as", "login", required=True, help="Who looks; asks for the password.")
+@click.option("--code", default="", help="Code of the second factor.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+def cases(login: str, code: str, *, password_stdin: bool) -> None:
+    """List complaints, disputes, reviews and pleas that wait, the most urgent first."""
+    from puhui.journeys import office
+
+    waiting = run(_at_desk(login, _own_password(is_stdin=password_stdin), code, office.cases))
+    for case in waiting:
+        late = "  OVERDUE" if case["is_overdue"] else ""
+        click.echo(f"{case['case_id']}  {case['customer_id']}  {case['kind']:<12} {case['state']:<10} due {case['due']}{late}")
+    click.echo(f"{len(waiting)} waiting")
+
+
+@staff.command()
+@click.argument("case_id")
+@click.option("--customer", "customer_id", required=True, help="Whose case it is.")
+@click.option("--outcome", required=True, help="One word: upheld, declined, partly.")
+@click.option("--text", required=True, help="What the person will read.")
+@click.option("--as", "login", required=True, help="Who answers; asks for the password.")
+@click.option("--code", default="", help="Code of the second factor.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+def answer(case_id: str, customer_id: str, outcome: str, text: str, login: str, code: str, *, password_stdin: bool) -> None:
+    """Answer a case; the person is told."""
+    from puhui.journeys import office
+
+    body = office.Answer(customer_id, outcome, text)
+    given = _own_password(is_stdin=password_stdin)
+    done = run(_at_desk(login, given, code, lambda desk, by: office.answer_case(desk, by, case_id, body)))
+    click.echo(f"{done['case_id']}: {done['state']}")
+
+
+@staff.command()
+@click.argument("decision_id")
+@click.option("--set-aside", "set_aside", multiple=True, help="A rule found not to apply; may be given several times.")
+@click.option("--income", "income_yuan", type=click.IntRange(0), help="Income a month that was proven, yuan.")
+@click.option("--text", required=True, help="What the person will read.")
+@click.option("--as", "login", required=True, help="Who reviews (risk_head or compliance); asks for the password.")
+@click.option("--code", default="", help="Code of the second factor.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
+def review(
+    decision_id: str, set_aside: tuple[str, ...], income_yuan: int | None, text: str, login: str, code: str, *, password_stdin: bool
+) -> None:
+    """Look at a declined decision as a person: the same strategy decides again with what you found; the answer is told."""
+    from puhui.journeys import explain
+
+    body = explain.Review(text, list(set_aside), income_yuan * 100 if income_yuan is not None else None)
+
+    async def look(desk: Desk, by: room.Member) -> dict[str, Any]:
+        by.demand(room.Duty.REVIEW_DECISIONS)
+        return await explain.review(desk, reviewer=by.staff_id, decision_id=decision_id, body=body)
+
+    done = run(_at_desk(login, _own_password(is_stdin=password_stdin), code, look))
+    click.echo(f"{decision_id}: {'changed' if done['is_changed'] else 'kept'}")
+
+
+@staff.command()
 @click.option("--check", is_flag=True, help="Only check the chain.")
 @click.option("--as", "login", help="Who reads (auditor or compliance); asks for the password.")
 @click.option("--code", default="", help="Code of the second factor.")
@@ -156,6 +213,13 @@ async def _as_member(login: str, given: str, code: str, do: Callable[[Work, room
         member = await log_in(desk, login, given, code)
         async with desk.work(Actor("staff", member.staff_id)) as work:
             return await do(work, member)
+
+
+async def _at_desk(login: str, given: str, code: str, do: Callable[[Desk, room.Member], Awaitable[T]]) -> T:
+    from puhui.journeys.wiring import wiring
+
+    async with open_house(read_config(), wiring()) as desk:
+        return await do(desk, await log_in(desk, login, given, code))
 
 
 async def log_in(desk: Desk, login: str, given: str, code: str) -> room.Member:
