@@ -28,6 +28,7 @@ SET_ASIDE = frozenset(
     {"screening-hit", "device-busy", "applied-often", "takeover-signs", "face-not-matched", "card-not-matched", "income-unknown", "too-old"}
 )
 MOST = 500
+PROOF_DAYS = 14
 
 
 class AmountNotOffered(Refusal):
@@ -119,8 +120,8 @@ async def withdraw_application(work: Work, *, customer_id: str, application_id: 
 
 
 async def expire_offers(work: Work, *, most: int = MOST) -> int:
-    """End the applications whose every offer has lapsed; give how many."""
-    lapsed = await store.applications_to_expire(work, most)
+    """End the applications whose every offer has lapsed, and those that wait for a proof too long; give how many."""
+    lapsed = await store.applications_to_expire(work, work.at - timedelta(days=PROOF_DAYS), most)
     for customer_id, application_id in lapsed:
         await end_application(work, customer_id=customer_id, application_id=application_id, why="expired")
     return len(lapsed)

@@ -130,8 +130,9 @@ from decisions.offers where customer_id = :customer_id and decision_id = :decisi
 
 -- name: applications_to_expire
 select a.customer_id, a.application_id from decisions.applications a
-where a.state = 'offered' and not exists (
-    select 1 from decisions.offers o where o.customer_id = a.customer_id and o.application_id = a.application_id and o.expires_at > :at)
+where (a.state = 'offered' and not exists (
+    select 1 from decisions.offers o where o.customer_id = a.customer_id and o.application_id = a.application_id and o.expires_at > :at))
+    or (a.state = 'proof' and a.tapped_at < :proof_since)
 order by a.customer_id limit :most;
 
 -- name: open_exposure

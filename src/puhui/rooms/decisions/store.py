@@ -66,8 +66,8 @@ async def count_device_persons(work: Work, device_id: str, since: datetime) -> i
     return int(await SQL.count_device_persons.value(work, device_id=device_id, since=since))
 
 
-async def applications_to_expire(work: Work, most: int) -> list[tuple[str, str]]:
-    rows = await SQL.applications_to_expire.rows(work, at=work.at, most=most)
+async def applications_to_expire(work: Work, proof_since: datetime, most: int) -> list[tuple[str, str]]:
+    rows = await SQL.applications_to_expire.rows(work, at=work.at, proof_since=proof_since, most=most)
     return [(row["customer_id"], row["application_id"]) for row in rows]
 
 
