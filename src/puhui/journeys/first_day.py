@@ -6,13 +6,15 @@ listens on loopback alone; a real lender's partners come through the register an
 
 from collections.abc import Mapping
 from datetime import time, timedelta
+from pathlib import Path
 
 from puhui.foundation import flows
 from puhui.foundation.desk import Desk
 from puhui.foundation.flows import Step, Turn
+from puhui.foundation.keyfiles import load_public
 from puhui.foundation.money import Money
 from puhui.foundation.work import Actor, Work
-from puhui.journeys import day_end, reconcile, report
+from puhui.journeys import day_end, privacy, reconcile, report
 from puhui.journeys.report import next_at
 from puhui.rooms import decisions, ledger, partners
 from puhui.rooms.payments import rail
@@ -20,17 +22,21 @@ from puhui.vocabulary.ids import NOBODY, derive
 
 ACTOR = Actor("house", "first-day")
 TRY_AGAIN = timedelta(seconds=30)
-STANDING: tuple[tuple[str, str, time], ...] = (*report.STANDING, *reconcile.STANDING)
+TIDIES_AT = time(3, 40)
+STANDING: tuple[tuple[str, str, time], ...] = (*report.STANDING, ("house", "tidy", TIDIES_AT))
 """Flows that always live: kind, step, and the time of day in Shanghai at which each is due first."""
 
 
 async def settle_in(desk: Desk) -> None:
     """Make sure of partners, strategy, books and the flows that always live; load what the doors trust."""
+    if desk.config.driver_key_file and desk.config.is_loopback:
+        desk.keyring.add(load_public(Path(desk.config.driver_key_file), "driver-1", "driver"))
     async with desk.work(ACTOR) as work:
         if desk.config.is_loopback and desk.config.service_urls:
             await partners.seed_development(work, desk.config.service_urls)
         await decisions.seed_development(work)
         await day_end.start_days(work, work.today)
+        await reconcile.start_listening(work)
         await _start_standing(work)
         desk.held["listed_partners"] = await partners.listed_owners(work)
 
@@ -68,4 +74,11 @@ async def open_books(desk: Desk, turn: Turn) -> Turn | None:
     return None
 
 
-STEPS: Mapping[str, Step] = {"house.open-books": open_books}
+async def tidy(desk: Desk, turn: Turn) -> Turn | None:
+    """Step `house.tidy`, every night: what the law or our word says goes, goes: faces, one-day copies, lapsed tokens."""
+    await privacy.tidy(desk)
+    async with desk.work(ACTOR) as work:
+        return await flows.move(work, turn, due=next_at(work.at, TIDIES_AT))
+
+
+STEPS: Mapping[str, Step] = {"house.open-books": open_books, "house.tidy": tidy}

@@ -84,9 +84,8 @@ class Driver:
         await self.settle(until)
 
     async def _move(self, to: datetime) -> None:
-        if self.clock.now() < to:
-            self.clock.step_to(to)
         await asyncio.gather(*(self.advance(side, to, run=False) for side in self.sides))
+        self.clock.step_to(max(to, self.clock.now()))
         if self.on_step:
             self.on_step(to)
 
