@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from puhui_town.wire import Clock, ClockMode, Config, Town, open_town
+from puhui_town.wire import Clock, ClockMode, Config, Town, open_town, to_ms
 
 SERVICES: tuple[str, ...] = (
     "puhui_town.breaches",
@@ -69,7 +69,8 @@ class DelayRange(click.ParamType):
 @click.option("--funders-apart", is_flag=True, help="Each funder in a process of its own, behind the same address.")
 @click.option("--only", default="", hidden=True)
 @click.option("--main-url", default="", hidden=True)
-def serve(mode: str, at: str, speed: int, tick_s: int, driver_key: Path | None, **given: Any) -> None:
+@click.option("--since-real", default="", hidden=True)
+def serve(mode: str, at: str, speed: int, tick_s: int, driver_key: Path | None, since_real: str, **given: Any) -> None:
     """Play the town until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if given["host"] not in LOOPBACK:
@@ -78,7 +79,10 @@ def serve(mode: str, at: str, speed: int, tick_s: int, driver_key: Path | None, 
     if begin.tzinfo is None:
         raise click.UsageError("--at needs its time zone, like 2026-09-01T06:00:00+08:00")
     config = Config(**given)
-    town = open_town(config, Clock.begin(ClockMode(mode), begin, speed=speed, tick_s=tick_s), [_install(name) for name in _services(config)])
+    clock = Clock.begin(ClockMode(mode), begin, speed=speed, tick_s=tick_s)
+    if since_real:
+        clock.since_real_ms = to_ms(datetime.fromisoformat(since_real))
+    town = open_town(config, clock, [_install(name) for name in _services(config)])
     if driver_key is not None:
         town.world.keys.know_driver(driver_key)
     _run(_serve(town))

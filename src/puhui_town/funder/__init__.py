@@ -14,7 +14,7 @@ from puhui_town.rail.books import Books
 from puhui_town.rail.transfer import PoolMove
 from puhui_town.wire import FILE_MAX, Answer, Ask, Reply, Route, Service, Timer, World, not_found
 
-__all__ = ["House", "install", "partners"]
+__all__ = ["House", "install", "open_apart", "partners"]
 
 PREFIX = "/funder/{partner}"
 CALLS = (
@@ -41,7 +41,7 @@ def install(world: World) -> list[Service]:
     for partner in partners():
         world.keys.make(partner, partner)
     if world.config.funders_apart:
-        return _far(world, books)
+        return open_apart(world, books, partners())
     return [_near(world, partners(), NearBank(books))]
 
 
@@ -86,9 +86,9 @@ def _verb(name: str) -> str:
     return "reservation" if name == "reserve" else name
 
 
-def _far(world: World, books: Books) -> list[Service]:
+def open_apart(world: World, books: Books, names: list[str]) -> list[Service]:
     """Start each funder in a process of its own and hand its calls through."""
-    funders = {name: Apart(world, name) for name in partners()}
+    funders = {name: Apart(world, name) for name in names}
     world.followers.extend(funders.values())
     world.at_start.append(lambda: start_all(list(funders.values())))
     world.at_end.append(lambda: stop_all(list(funders.values())))
@@ -101,5 +101,5 @@ def _far(world: World, books: Books) -> list[Service]:
 
     paths = [(method, path) for method, path, _ in CALLS] + list(COMMONS)
     routes = [Route(method, PREFIX + path, "pass", pass_on, who=None, body_max=FILE_MAX) for method, path in paths]
-    counter = Service("pools", "/town/pools", "town-1", Counter(books, partners()).routes(), has_commons=False)
+    counter = Service("pools", "/town/pools", "town-1", Counter(books, names).routes(), has_commons=False)
     return [Service("funder", PREFIX, "{partner}", tuple(routes), has_commons=False), counter]

@@ -28,15 +28,18 @@ class Apart:
         self._world, self.partner = world, partner
         self._process: asyncio.subprocess.Process | None = None
         self._wire: Wire | None = None
+        self._at_ms = 0
+        """Where its stepped clock stands; what we sign to it must lie near."""
 
     async def start(self, room: asyncio.Semaphore) -> None:
         """Start the process and learn its port. Raises RuntimeError if it does not come up."""
         config, clock = self._world.config, self._world.clock.told()
+        self._at_ms = self._world.clock.now_ms()
         assert config.home is not None, "funders apart need a folder"
         main = f"http://{config.host}:{self._world.parts['port']}"
         arguments = [
             "serve", "--only", self.partner, "--main-url", main, "--port", "0", "--home", str(config.home), "--platform", config.platform,
-            "--clock", str(clock["mode"]), "--at", str(clock["at"]), "--speed", str(clock["speed"]), "--tick-s", str(clock["tick_s"]),
+            "--clock", str(clock["mode"]), "--at", str(clock["since_at"]), "--since-real", str(clock["since_real"]), "--speed", str(clock["speed"]), "--tick-s", str(clock["tick_s"]),
             "--seed", str(config.seed), "--answer-delay-ms", str(config.answer_delay_ms),
         ]  # fmt: skip
         async with room:
@@ -72,6 +75,7 @@ class Apart:
     async def advance(self, to: datetime, *, run: bool) -> tuple[int, int | None]:
         body = json_bytes({"to": instant(to), "run": run})
         told = msgspec.json.decode((await self._steer("POST", "/town/clock/advance", body)).raw)
+        self._at_ms = to_ms(to)
         due = told.get("next_due")
         return int(told["did"]), to_ms(instant_of(due)) if due else None
 
@@ -88,7 +92,7 @@ class Apart:
     async def _steer(self, method: str, path: str, body: bytes) -> PlatformReply:
         headers = sign_request(
             self._world.keys.own["town-1"], method=method, path=path, body=body, idempotency_key="",
-            time_ms=self._world.clock.sign_ms(), nonce=secrets.token_hex(16),
+            time_ms=self._at_ms if self._world.is_stepped else self._world.clock.sign_ms(), nonce=secrets.token_hex(16),
         )  # fmt: skip
         reply = await self._reach().exchange(method, path, headers, body, PATIENCE_S)
         if not reply.is_good:

@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
 from puhui_town.wire.ask import DRIVER, FILE_MAX, LENDER, Ask, Reply, Route, Service
 from puhui_town.wire.clock import cpu_seconds
 from puhui_town.wire.faults import RuleBook
-from puhui_town.wire.words import Instant, from_ms, instant
+from puhui_town.wire.words import Instant, from_ms, instant, to_ms
 from puhui_town.wire.world import World, store_clock
 
 STEERS = DRIVER | {"town"}
@@ -58,36 +59,39 @@ class Control:
     async def advance(self, ask: Ask) -> Reply:
         """Move the stepped clock alone, or do everything due up to `to`, until there is nothing left to do before `next_due`."""
         body = ask.read(Advance)
-        world = self.world
         async with self.turn:
-            did = 0
-            if not body.run:
-                world.clock.move_to(body.to)
-                for follower in world.followers:
-                    await follower.advance(body.to, run=False)
+            if body.run and body.to >= self.world.clock.now():
+                did, next_due = await self._run(to_ms(body.to))
             else:
-                if body.to < world.clock.now():
-                    world.clock.move_to(body.to)
-                did = await self._run(body)
-            dues = [world.scheduler.next_due_ms()]
-            for follower in world.followers:
-                dues.append((await follower.advance(body.to, run=True))[1])
-            store_clock(world)
-        known = [due for due in dues if due is not None]
+                self.world.clock.move_to(body.to)
+                did, next_due = await self._all(body.to, run=False)
+            store_clock(self.world)
         told: dict[str, object] = {"quiet": True, "did": did}
-        if known:
-            told["next_due"] = instant(from_ms(min(known)))
+        if next_due is not None:
+            told["next_due"] = instant(from_ms(next_due))
         return Reply.json(told)
 
-    async def _run(self, body: Advance) -> int:
-        did = 0
+    async def _run(self, end_ms: int) -> tuple[int, int | None]:
+        """Go from instant to instant, all processes together, until nobody does anything more."""
+        world, did = self.world, 0
+        _, due = await self._all(world.clock.now(), run=False)
         while True:
-            now = await self.world.scheduler.run_to(body.to)
-            for follower in self.world.followers:
-                now += (await follower.advance(body.to, run=True))[0]
-            did += now
-            if not now:
-                return did
+            at_ms = max(min(end_ms if due is None else due, end_ms), world.clock.now_ms())
+            ran = await world.scheduler.run_to(from_ms(at_ms))
+            others, due = await self._all(from_ms(at_ms), run=True)
+            did += ran + others
+            if not ran + others and at_ms >= end_ms:
+                return did, due
+
+    async def _all(self, at: datetime, *, run: bool) -> tuple[int, int | None]:
+        """Move the followers, or let them run; give what they did, and when anyone is next due."""
+        did, dues = 0, [self.world.scheduler.next_due_ms()]
+        for follower in self.world.followers:
+            ran, due = await follower.advance(at, run=run)
+            did += ran
+            dues.append(due)
+        known = [due for due in dues if due is not None]
+        return did, min(known, default=None)
 
     async def set_faults(self, ask: Ask) -> Reply:
         self.world.faults.set(ask.read(RuleBook))

@@ -44,6 +44,7 @@ class Scheduler:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
         self._timers = store.table("wire.timers", Timer)
+        self._clock_rows = store.table("wire.clock", dict)
         self._handlers: dict[str, tuple[Handler, bool]] = {}
         self._heap = [(timer.due_ms, timer.timer_id) for timer in self._timers.values()]
         heapq.heapify(self._heap)
@@ -90,12 +91,16 @@ class Scheduler:
         """Do everything due up to `to`, moving the stepped clock along, and give how many timers ran."""
         did = 0
         while (due_ms := self.next_due_ms()) is not None and due_ms <= to_ms(to):
-            if due_ms > self._clock.now_ms():
-                self._clock.move_to(from_ms(due_ms))
+            self._move(from_ms(due_ms))
             did += await self._run_one_instant(due_ms)
+        self._move(to)
+        return did
+
+    def _move(self, to: datetime) -> None:
+        """Move the stepped clock forward; where it stands is kept in the same commit as what is done then."""
         if to > self._clock.now():
             self._clock.move_to(to)
-        return did
+            self._clock_rows.put("now", self._clock.stored())
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let timers run by themselves (live and fast)."""

@@ -145,7 +145,7 @@ def open_world(config: Config, fresh: Clock) -> World:
     store = Store(own / "town.sqlite" if own else None)
     kept = store.table("wire.clock", dict)
     known = kept.get("now")
-    clock = Clock.restored(known, fresh) if known else fresh
+    clock = Clock.restored(known, fresh) if known and not config.only else fresh
     kept.put("now", clock.stored())
     keys = Keys(home / "keys" if home else None)
     scheduler = Scheduler(store, clock)
