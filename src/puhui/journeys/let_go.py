@@ -10,7 +10,6 @@ from puhui.foundation.services import Service
 from puhui.foundation.work import HOUSE, Work
 from puhui.rooms import funding, partners
 from puhui.rooms.funding import Hold, ReleaseReason, funder
-from puhui.rooms.funding.funder import HoldStanding, Refused, Stands
 from puhui.vocabulary.ids import CustomerId, LoanId, PartnerId, ReservationId, derive
 
 PAUSE_MAX_S = 600
@@ -41,15 +40,15 @@ async def tell(desk: Desk, turn: Turn) -> Turn | None:
         hold = await funding.find_hold(work, customer_id=customer_id, reservation_id=reservation_id)
         service = await funder_service(desk, work, hold.partner_id)
     assert hold.to_release is not None, hold
-    answer = await funder.release(service, hold, hold.to_release) if funding.may_release(hold.state) else Stands(HoldStanding.RELEASED)
+    answer = await funder.release(service, hold, hold.to_release) if funding.may_release(hold.state) else funder.Stands(funder.HoldStanding.RELEASED)
     async with desk.work(HOUSE) as work:
-        if not isinstance(answer, Stands) or answer.standing in {HoldStanding.HELD, HoldStanding.CONFIRMED}:
-            why = answer.code if isinstance(answer, Refused) else answer.standing.value if isinstance(answer, Stands) else answer.why
+        if not isinstance(answer, funder.Stands) or answer.standing in {funder.HoldStanding.HELD, funder.HoldStanding.CONFIRMED}:
+            why = answer.code if isinstance(answer, funder.Refused) else answer.standing.value if isinstance(answer, funder.Stands) else answer.why
             pause = timedelta(seconds=min(2 ** min(turn.attempts, 10), PAUSE_MAX_S))
             return await flows.move(work, turn, due=work.at + pause, state={"why": why[:100]})
-        if answer.standing is HoldStanding.EXPIRED:
+        if answer.standing is funder.HoldStanding.EXPIRED:
             await funding.note_expired(work, hold)
-        elif answer.standing is not HoldStanding.USED and funding.may_release(hold.state):
+        elif answer.standing is not funder.HoldStanding.USED and funding.may_release(hold.state):
             await funding.note_released(work, hold)
         await flows.end(work, turn)
         return None

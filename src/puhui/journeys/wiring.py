@@ -28,6 +28,7 @@ from puhui.journeys import (
     report,
     shop,
     sign,
+    transfers,
 )
 
 MODULES: tuple[ModuleType, ...] = (
@@ -39,6 +40,7 @@ MODULES: tuple[ModuleType, ...] = (
     let_go,
     sign,
     instruct,
+    transfers,
     pay_out,
     cancel,
     collect,

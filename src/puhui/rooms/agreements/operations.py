@@ -1,9 +1,10 @@
 """What can be done with agreements: show a table, time its reading, draw up the contract, seal the evidence."""
 
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,14 @@ async def note_overtaken(work: Work, *, customer_id: CustomerId, signature_id: s
     await store.set_signing(work, customer_id, signature_id, state="overtaken")
 
 
+async def is_being_signed(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> bool:
+    """Say whether a signing of this loan's contract is under way."""
+    agreement = await store.in_force(work, customer_id, loan_id)
+    if agreement is None or agreement.contract_sha256 is None:
+        return False
+    return await store.open_signing(work, customer_id, agreement.contract_sha256) is not None
+
+
 async def signing_state(work: Work, *, customer_id: CustomerId, signature_id: str) -> tuple[str, str]:
     """Give how a signing stands (asked, signed, refused, overtaken) and the refusal's code, or ""."""
     row = await store.signing(work, customer_id, signature_id)
@@ -217,6 +226,25 @@ async def abandon(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> No
 async def standing(work: Work, *, customer_id: CustomerId, application_id: ApplicationId) -> Agreement | None:
     """Give the newest table of an application, and how far it has come; None before the first."""
     return await store.latest(work, customer_id, application_id)
+
+
+async def of_contract(work: Work, *, customer_id: CustomerId, contract_sha256: str) -> Agreement:
+    """Give the agreement of a contract, whether it holds or not. Raises NotFound."""
+    agreement = await store.by_contract(work, customer_id, contract_sha256)
+    if agreement is None:
+        raise NotFound(what="contract", which=contract_sha256)
+    return agreement
+
+
+def is_confirmed(agreement: Agreement) -> bool:
+    """Say whether the table was read and confirmed, and its contract waits for the signature."""
+    return agreement.reading.state is ReadingState.CONFIRMED
+
+
+async def annex_of(work: Work, *, customer_id: CustomerId, contract_sha256: str) -> MandateAnnex:
+    """Give the mandate that a contract carries as its annex. Raises NotFound."""
+    facts = json.loads(await _bytes(work, customer_id, contract_sha256))["mandate"]
+    return MandateAnnex(MandateId(facts["mandate_id"]), facts["account"], facts["max_each_fen"], date.fromisoformat(facts["until"]))
 
 
 async def in_force(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> Agreement | None:

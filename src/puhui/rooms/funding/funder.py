@@ -183,6 +183,8 @@ def _terms(partner_id: PartnerId, body: Mapping[str, Any]) -> Terms:
             version=str(body["version"]),
             since=datetime.fromisoformat(body["since"]),
             is_open=bool(body["open"]),
+            opens_at=_instant_if_any(body, "opens_at"),
+            closes_at=_instant_if_any(body, "closes_at"),
             day_left=Money(body["day_left_fen"]),
             total_left=Money(body["total_left_fen"]),
             share_min_ppm=body["share_min_ppm"],
@@ -199,6 +201,10 @@ def _terms(partner_id: PartnerId, body: Mapping[str, Any]) -> Terms:
         )
     except (KeyError, TypeError, ValueError, AssertionError) as error:
         raise FunderSpeaksStrangely(partner_id=partner_id, what=f"terms: {type(error).__name__}") from None
+
+
+def _instant_if_any(body: Mapping[str, Any], field: str) -> datetime | None:
+    return datetime.fromisoformat(body[field]) if field in body else None
 
 
 def _instant(partner_id: PartnerId, body: Mapping[str, Any], field: str) -> datetime:

@@ -25,6 +25,15 @@ class Settled:
     carried: Money
 
 
+@dataclass(frozen=True, slots=True)
+class MirrorState:
+    """How many mirrors were read, how many rows of them were compared with ours, and how many differences stand open."""
+
+    files: int
+    compared: int
+    differing: int
+
+
 async def stale_terms(work: Work, partner_ids: Iterable[PartnerId]) -> list[PartnerId]:
     """Give the funders whose terms of today we have not seen yet."""
     return await store.stale(work, partner_ids)
@@ -91,7 +100,7 @@ async def _choose(
         for partner_id, one in (await store.fresh_terms(work, listed)).items()
         if books[partner_id].total + (wanted.amount - own_share) <= listed[partner_id]
     }
-    return route(wanted, terms=terms, books=books, policy=policy, refused=refused)
+    return route(wanted, terms=terms, books=books, policy=policy, at=work.at, refused=refused)
 
 
 def _is_same(hold: Hold, leg: Leg) -> bool:
@@ -122,6 +131,11 @@ async def wanted_of(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> 
     return found[0]
 
 
+async def is_open(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> bool | None:
+    """Say whether the funding of a loan was planned and not given up since; None if it was never planned."""
+    return await store.is_open(work, customer_id, loan_id)
+
+
 async def holds_of(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> list[Hold]:
     """Give every hold ever asked for a loan, oldest first."""
     return await store.holds(work, customer_id, loan_id)
@@ -135,6 +149,11 @@ async def note_held(work: Work, hold: Hold, *, expires_at: datetime) -> Hold:
 async def note_refused(work: Work, hold: Hold, *, code: str) -> Hold:
     """Note that a funder refused; nothing stands there."""
     return await _set(work, replace(hold, state=HoldState.REFUSED, code=code))
+
+
+async def mark_rerouted(work: Work, hold: Hold) -> Hold:
+    """Mark a hold whose funder is away: another is asked, and if this one turns up after all, it is let go."""
+    return await _set(work, letting_go(hold, ReleaseReason.REROUTED))
 
 
 async def note_confirmed(work: Work, hold: Hold) -> Hold:
@@ -153,7 +172,8 @@ async def note_released(work: Work, hold: Hold) -> Hold:
 
 
 async def let_go(work: Work, *, customer_id: CustomerId, loan_id: LoanId, reason: ReleaseReason) -> list[Hold]:
-    """Mark every hold of a loan that may stand at a funder to be released, and give them: each must be told so."""
+    """Give a loan's funding up: mark every hold that may stand at a funder to be released, and give them: each must be told so."""
+    await store.close_want(work, customer_id, loan_id)
     found = await store.holds(work, customer_id, loan_id, lock=True)
     marked = [letting_go(hold, reason) for hold in found if may_release(hold.state)]
     for hold in marked:
@@ -215,11 +235,6 @@ async def keep_day(work: Work, *, partner_id: PartnerId, day: date, rows: Sequen
     await store.keep_balances(work, partner_id, day, rows)
 
 
-async def keep_lender_book(work: Work, *, own_all: Money, own_joint: Money) -> None:
-    """Set what the lender lends itself, in all and in joint loans, by a day's close."""
-    await store.set_lender_book(work, own_all=own_all, own_joint=own_joint)
-
-
 async def note_file(
     work: Work, *, name: str, partner_id: PartnerId, kind: str, day: date, sha256: str, rows: int, state: str, why: str | None = None
 ) -> None:
@@ -239,6 +254,11 @@ async def compare_mirror(work: Work, *, partner_id: PartnerId, day: date, mirror
     agree_again = await store.broken_loans(work, partner_id) - {one.loan_id for one in differences}
     await store.close_breaks(work, partner_id, agree_again)
     return differences
+
+
+async def mirror_state(work: Work) -> MirrorState:
+    """Give how the funders' own books agree with ours so far."""
+    return MirrorState(*await store.mirror_state(work))
 
 
 async def open_breaks(work: Work) -> list[Mapping[str, Any]]:

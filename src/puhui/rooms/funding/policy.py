@@ -20,6 +20,7 @@ def policy(*, partner_share_min_ppm: int, one_partner_tier1_max_ppm: int, joint_
         one_partner_max=Money(own["tier1_capital_fen"] * one_partner_tier1_max_ppm // PPM),
         joint_book_max_ppm=joint_book_max_ppm,
         concentration_from=Money(own["concentration_from_fen"]),
+        spread_step=Money(own["spread_step_fen"]),
     )
 
 

@@ -1,9 +1,9 @@
 -- name: set_terms
-insert into funding.terms (partner_id, version, since, is_open, day_left_fen, total_left_fen, share_min_ppm, share_max_ppm, rate_min_ppm,
-    rate_max_ppm, terms_months, regions_allowed, age_min, age_max, bands, region_share_max_ppm, band_share_max_ppm, announced_version, fetched_on)
-values (:partner_id, :version, :since, :is_open, :day_left_fen, :total_left_fen, :share_min_ppm, :share_max_ppm, :rate_min_ppm,
+insert into funding.terms (partner_id, version, since, is_open, opens_at, closes_at, day_left_fen, total_left_fen, share_min_ppm, share_max_ppm,
+    rate_min_ppm, rate_max_ppm, terms_months, regions_allowed, age_min, age_max, bands, region_share_max_ppm, band_share_max_ppm, announced_version, fetched_on)
+values (:partner_id, :version, :since, :is_open, :opens_at, :closes_at, :day_left_fen, :total_left_fen, :share_min_ppm, :share_max_ppm, :rate_min_ppm,
     :rate_max_ppm, :terms_months, :regions_allowed, :age_min, :age_max, :bands, :region_share_max_ppm, :band_share_max_ppm, :version, :fetched_on)
-on conflict (partner_id) do update set version = excluded.version, since = excluded.since, is_open = excluded.is_open,
+on conflict (partner_id) do update set version = excluded.version, since = excluded.since, is_open = excluded.is_open, opens_at = excluded.opens_at, closes_at = excluded.closes_at,
     day_left_fen = excluded.day_left_fen, total_left_fen = excluded.total_left_fen, share_min_ppm = excluded.share_min_ppm,
     share_max_ppm = excluded.share_max_ppm, rate_min_ppm = excluded.rate_min_ppm, rate_max_ppm = excluded.rate_max_ppm,
     terms_months = excluded.terms_months, regions_allowed = excluded.regions_allowed, age_min = excluded.age_min, age_max = excluded.age_max,
@@ -47,7 +47,7 @@ with standing as (
     where b.partner_id = :partner_id and b.business_date = :business_date
     union all
     select h.region, h.band, h.share_fen from funding.holds h
-    where h.partner_id = :partner_id and h.state in ('asking', 'held', 'confirmed')
+    where h.partner_id = :partner_id and h.state in ('asking', 'held', 'confirmed') and h.to_release is null
 ), parts as (
     select 'all' as part, '' as key, sum(amount_fen) as amount_fen from standing
     union all select 'region', region, sum(amount_fen) from standing group by region
@@ -56,12 +56,18 @@ with standing as (
 select :partner_id, part, key, amount_fen::bigint from parts where amount_fen > 0;
 
 -- name: add_want
-insert into funding.wants (customer_id, loan_id, amount_fen, rate_ppm, method, convention, months, region, age, band, is_joint)
-values (:customer_id, :loan_id, :amount_fen, :rate_ppm, :method, :convention, :months, :region, :age, :band, :is_joint)
+insert into funding.wants (customer_id, loan_id, amount_fen, rate_ppm, method, convention, months, region, age, band, is_joint, is_open)
+values (:customer_id, :loan_id, :amount_fen, :rate_ppm, :method, :convention, :months, :region, :age, :band, :is_joint, true)
 on conflict (customer_id, loan_id) do nothing;
 
 -- name: find_want
 select * from funding.wants where customer_id = :customer_id and loan_id = :loan_id;
+
+-- name: is_open
+select is_open from funding.wants where customer_id = :customer_id and loan_id = :loan_id;
+
+-- name: close_want
+update funding.wants set is_open = false where customer_id = :customer_id and loan_id = :loan_id;
 
 -- name: add_hold
 insert into funding.holds (customer_id, reservation_id, loan_id, partner_id, terms_version, share_ppm, share_fen, region, band, state, asked_at)
@@ -159,3 +165,8 @@ update funding.settlements set state = :state where payment_order_id = :payment_
 
 -- name: holds_of_customer
 select reservation_id, loan_id, partner_id, share_fen, state, asked_at from funding.holds where customer_id = :customer_id order by asked_at, reservation_id;
+
+-- name: mirror_state
+select (select coalesce(sum(row_count), 0) from funding.files where kind = 'mirror' and state = 'compared')::bigint as compared,
+    (select count(*) from funding.files where kind = 'mirror' and state = 'compared')::bigint as files,
+    (select count(*) from funding.breaks where state <> 'closed')::bigint as differing;

@@ -1,13 +1,14 @@
 """Who funds what: a pure choice over the funders' terms, the same for the same loan whatever else happens meanwhile.
 
-The order in which funders are tried is a keyed hash of the loan's id and the funder's, so that loans spread over all of them and
-nobody can steer one. The first whose terms, quota and limits allow the share takes it; two take it together only where no single one
+The emptiest funders are tried first, those about equally full in the order of a keyed hash of the loan's id and the funder's: so loans
+spread over all of them and nobody can steer one. The first whose terms, quota and limits allow the share takes it; two take it together only where no single one
 can give the least that the law asks of a partner.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import combinations
 
 from puhui.engines.schedules import split
@@ -49,9 +50,9 @@ class Route:
         return tuple(leg for leg in self.legs if leg.partner_id != LENDER)
 
 
-def preference(loan_id: LoanId, partner_ids: Iterable[PartnerId]) -> list[PartnerId]:
+def preference(loan_id: LoanId, books: Mapping[PartnerId, Book], policy: FundingPolicy) -> list[PartnerId]:
     """Put the funders in the order in which this loan tries them."""
-    return sorted(partner_ids, key=lambda partner_id: (_weight(loan_id, partner_id), partner_id))
+    return sorted(books, key=lambda one: (books[one].total.fen // policy.spread_step.fen, _weight(loan_id, one), one))
 
 
 def route(
@@ -60,16 +61,17 @@ def route(
     terms: Mapping[PartnerId, Terms],
     books: Mapping[PartnerId, Book],
     policy: FundingPolicy,
+    at: datetime,
     refused: Collection[PartnerId] = (),
 ) -> Route:
     """Choose the funders of a loan among those whose terms are given (the listed ones), leaving out those that have refused it."""
     passed: list[PassedOver] = []
     shares: dict[PartnerId, int] = {}
-    for partner_id in preference(wanted.loan_id, terms):
+    for partner_id in preference(wanted.loan_id, {one: books[one] for one in terms}, policy):
         if partner_id in refused:
             passed.append(PassedOver(partner_id, "refused"))
             continue
-        fitting = _fit(terms[partner_id], wanted, books[partner_id], policy)
+        fitting = _fit(terms[partner_id], wanted, books[partner_id], policy, at)
         if isinstance(fitting, str):
             passed.append(PassedOver(partner_id, fitting))
             continue
@@ -92,9 +94,9 @@ def may_be_joint(*, own_joint: Money, own_all: Money, share_of_lender: Money, po
     return (own_joint + share_of_lender).fen * PPM <= policy.joint_book_max_ppm * (own_all + share_of_lender).fen
 
 
-def _fit(terms: Terms, wanted: Wanted, book: Book, policy: FundingPolicy) -> int | str:
+def _fit(terms: Terms, wanted: Wanted, book: Book, policy: FundingPolicy, at: datetime) -> int | str:
     """Give the largest share up to the aim that this funder can take, or the field in the way."""
-    if field := misfit(terms, wanted):
+    if field := misfit(terms, wanted, at):
         return field
     share_ppm = min(policy.share_aim_ppm, terms.share_max_ppm) // policy.share_step_ppm * policy.share_step_ppm
     if share_ppm < max(terms.share_min_ppm, policy.share_step_ppm):

@@ -25,6 +25,8 @@ async def set_terms(work: Work, terms: Terms) -> None:
         version=terms.version,
         since=terms.since,
         is_open=terms.is_open,
+        opens_at=terms.opens_at,
+        closes_at=terms.closes_at,
         day_left_fen=terms.day_left.fen,
         total_left_fen=terms.total_left.fen,
         share_min_ppm=terms.share_min_ppm,
@@ -109,6 +111,15 @@ async def add_want(work: Work, wanted: Wanted, *, is_joint: bool) -> None:
 async def find_want(work: Work, customer_id: CustomerId, loan_id: LoanId) -> tuple[Wanted, bool] | None:
     row = await SQL.find_want.row(work, customer_id=customer_id, loan_id=loan_id)
     return (_wanted(row), row["is_joint"]) if row else None
+
+
+async def is_open(work: Work, customer_id: CustomerId, loan_id: LoanId) -> bool | None:
+    found: bool | None = await SQL.is_open.value(work, customer_id=customer_id, loan_id=loan_id)
+    return found
+
+
+async def close_want(work: Work, customer_id: CustomerId, loan_id: LoanId) -> None:
+    await SQL.close_want.run(work, customer_id=customer_id, loan_id=loan_id)
 
 
 async def add_hold(work: Work, hold: Hold) -> None:
@@ -213,12 +224,6 @@ async def keep_balances(work: Work, partner_id: PartnerId, day: date, rows: Sequ
     await SQL.clear_old_days.run(work, day=day.isoformat())
 
 
-async def set_lender_book(work: Work, *, own_all: Money, own_joint: Money) -> None:
-    await SQL.clear_books.run(work, partner_id=LENDER)
-    for part, amount in (("all", own_all), ("joint", own_joint)):
-        await SQL.add_to_book.run(work, partner_id=LENDER, part=part, key="", amount_fen=amount.fen)
-
-
 async def balances(work: Work, partner_id: PartnerId, day: date) -> list[BalanceRow]:
     rows = await SQL.balances_of.rows(work, partner_id=partner_id, business_date=day)
     return [
@@ -242,6 +247,12 @@ async def add_breaks(work: Work, partner_id: PartnerId, day: date, differences: 
             for one in differences
         ],
     )
+
+
+async def mirror_state(work: Work) -> tuple[int, int, int]:
+    row = await SQL.mirror_state.row(work)
+    assert row is not None
+    return row["files"], row["compared"], row["differing"]
 
 
 async def open_breaks(work: Work) -> Sequence[Row]:
@@ -304,6 +315,8 @@ def _terms(row: Row) -> Terms:
         version=row["version"],
         since=row["since"],
         is_open=row["is_open"],
+        opens_at=row["opens_at"],
+        closes_at=row["closes_at"],
         day_left=Money(row["day_left_fen"]),
         total_left=Money(row["total_left_fen"]),
         share_min_ppm=row["share_min_ppm"],

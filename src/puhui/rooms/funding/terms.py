@@ -10,12 +10,17 @@ from puhui.vocabulary.ids import CustomerId, LoanId, PartnerId
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """A funder's terms as it last told them. Empty `regions_allowed` means everywhere; `day_left` is its own count when it told us."""
+    """A funder's terms as it last told them, on the day it told them. Empty `regions_allowed` means everywhere.
+
+    `is_open` is how it was when it told us; `opens_at` and `closes_at` say how it goes on that day. `day_left` is its own count then.
+    """
 
     partner_id: PartnerId
     version: str
     since: datetime
     is_open: bool
+    opens_at: datetime | None
+    closes_at: datetime | None
     day_left: Money
     total_left: Money
     share_min_ppm: int
@@ -32,6 +37,12 @@ class Terms:
 
     def __post_init__(self) -> None:
         assert 0 <= self.share_min_ppm <= self.share_max_ppm <= PPM, (self.share_min_ppm, self.share_max_ppm)
+
+
+    def is_open_at(self, at: datetime) -> bool:
+        """Say whether the funder is open at an instant of that day."""
+        has_opened = self.is_open or (self.opens_at is not None and self.opens_at <= at)
+        return has_opened and (self.closes_at is None or at < self.closes_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,8 @@ class FundingPolicy:
     """The law's and the lender's numbers for joint loans; they come from the packs in force and the lender's own file.
 
     `share_aim_ppm` is what a funder is asked for if its terms allow; `concentration_from` is the book under which shares of a region or
-    band say nothing yet, so a funder's first loans are not refused for being its only ones.
+    band say nothing yet, so a funder's first loans are not refused for being its only ones. Funders whose books differ by less than a
+    `spread_step` count as equally full.
     """
 
     partner_share_min_ppm: int
@@ -74,17 +86,19 @@ class FundingPolicy:
     one_partner_max: Money
     joint_book_max_ppm: int
     concentration_from: Money
+    spread_step: Money
 
     def __post_init__(self) -> None:
         assert 0 < self.partner_share_min_ppm <= self.share_aim_ppm <= PPM, self
         assert self.share_step_ppm > 0, self.share_step_ppm
+        assert self.spread_step.fen > 0, self.spread_step
         assert PPM % self.share_step_ppm == 0, self.share_step_ppm
 
 
-def misfit(terms: Terms, wanted: Wanted) -> str | None:
-    """Give the first field of the terms that the loan does not meet whatever the share, or None."""
+def misfit(terms: Terms, wanted: Wanted, at: datetime) -> str | None:
+    """Give the first field of the terms that the loan does not meet now, whatever the share, or None."""
     checks = (
-        ("open", terms.is_open),
+        ("open", terms.is_open_at(at)),
         ("terms_months", wanted.months in terms.terms_months),
         ("rate", terms.rate_min <= wanted.rate <= terms.rate_max),
         ("regions_allowed", not terms.regions_allowed or wanted.region.startswith(terms.regions_allowed)),

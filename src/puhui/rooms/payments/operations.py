@@ -56,6 +56,11 @@ async def find(work: Work, *, payment_order_id: PaymentOrderId) -> PaymentOrder:
     return found
 
 
+async def find_or_none(work: Work, *, payment_order_id: PaymentOrderId) -> PaymentOrder | None:
+    """Give an order as it stands, or None if it is not ours."""
+    return await store.find(work, payment_order_id)
+
+
 async def lock(work: Work, *, payment_order_id: PaymentOrderId) -> PaymentOrder | None:
     """Give an order and hold it until the Work ends, so that two tellers of one end wait for each other; None if it is not ours."""
     return await store.find(work, payment_order_id, lock=True)
@@ -136,6 +141,11 @@ async def switch_collecting(work: Work, *, customer_id: CustomerId, loan_id: Loa
     """Switch collecting by itself on or off, as the person wants. Raises NotFound."""
     if not await store.switch_mandate(work, customer_id, loan_id, is_on=is_on):
         raise NotFound(what="mandate", which=loan_id)
+
+
+async def end_mandate(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> None:
+    """Switch a mandate off for good, if there is one: its loan is no more."""
+    await store.switch_mandate(work, customer_id, loan_id, is_on=False)
 
 
 async def receive(work: Work, received: MoneyReceived) -> MoneyReceived | None:

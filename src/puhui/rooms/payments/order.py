@@ -40,9 +40,7 @@ class Purpose(Enum):
     PAYOFF = "payoff"
     BY_MANDATE = "by_mandate"
     CREDIT_BACK = "credit_back"
-    SWEEP = "sweep"
     SETTLEMENT = "settlement"
-    PARTNER_FEE = "partner_fee"
 
 
 class RailState(Enum):

@@ -6,6 +6,8 @@ create table funding.terms (
     version             text not null,
     since               timestamptz not null,
     is_open             boolean not null,
+    opens_at            timestamptz,
+    closes_at           timestamptz,
     day_left_fen        bigint not null check (day_left_fen >= 0),
     total_left_fen      bigint not null check (total_left_fen >= 0),
     share_min_ppm       bigint not null check (share_min_ppm >= 0),
@@ -57,6 +59,7 @@ create table funding.wants (
     age         int not null,
     band        text not null,
     is_joint    boolean not null,
+    is_open     boolean not null,
     primary key (customer_id, loan_id)
 );
 
@@ -75,7 +78,7 @@ create table funding.legs (
 create index legs_partner on funding.legs (partner_id, loan_id);
 
 -- What a partner has given through us by our count: in all, by region, by band, by day. Holds count at once; yesterday's closing figures
--- replace the sums every morning. The lender's own line counts what it lends: in all, and in joint loans.
+-- replace the sums every morning. The lender's own lines count what it has lent, in all and in joint loans, and are never lowered.
 create table funding.books (
     partner_id text not null,
     part       text not null check (part in ('all', 'region', 'band', 'day', 'joint')),

@@ -1,0 +1,282 @@
+"""The day laid beside others' books: the rail's file against our orders, the funders' mirrors against what we sent them, and what each is owed.
+
+Each closed business day gets two flows. `rail-day` reads the rail's file from 04:10 of the next day; `partner-day` sends every funder its
+loans and balances at 06:00, orders its settlement, and reads its mirror from 08:10. Whoever does not answer is asked again; every difference
+is kept by name, and a later file that agrees closes it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from puhui.foundation import flows, outbox
+from puhui.foundation.dayfiles import DayFileName, DayFileRefused
+from puhui.foundation.days import instant
+from puhui.foundation.desk import Desk
+from puhui.foundation.flows import Step, Turn
+from puhui.foundation.outbox import Callback, Reaction, Stored
+from puhui.foundation.services import Answer, Service
+from puhui.foundation.work import Actor, Work
+from puhui.journeys import collect
+from puhui.journeys.instruct import instruct
+from puhui.journeys.let_go import funder_service
+from puhui.rooms import funding, ledger, payments
+from puhui.rooms.funding import BalanceRow, LegEvent, LoanRow
+from puhui.rooms.payments import Direction, Happened, PaymentOrder, Purpose, Source, rail
+from puhui.vocabulary.ids import NOBODY, CustomerId, LoanId, PartnerId, PaymentOrderId, derive
+
+ACTOR = Actor("house", "reconcile")
+DAY = timedelta(days=1)
+RAIL_FILE_AT, FILES_AT, MIRROR_AT = time(4, 10), time(6), time(8, 10)
+ASK_AGAIN = timedelta(minutes=30)
+AT_ONCE = 8
+LISTENED = ("rail", "message", "bureau")
+LISTEN_EVERY = timedelta(hours=1)
+
+
+async def on_day_closed(work: Work, event: Stored) -> None:
+    """Reaction to BusinessDayClosed: the day's files are read and written as soon as they are due; credit balances are paid back."""
+    day = date.fromisoformat(event.body["business_date"])
+    for kind, step, at in (("rail-day", "read", RAIL_FILE_AT), ("partner-day", "send", FILES_AT)):
+        await flows.start(
+            work, flow_id=derive("fl", NOBODY, day.isoformat(), kind), customer_id=NOBODY, kind=kind, subject=day.isoformat(), step=step,
+            due=instant(day + DAY, at), state={},
+        )  # fmt: skip
+    for one in await ledger.credit_balances(work):
+        await collect.pay_credit_back(work, CustomerId(one.customer_id), LoanId(one.loan_id))
+
+
+# -- the rail ---------------------------------------------------------------------------------------------------------------------------------
+
+
+async def read_rail_file(desk: Desk, turn: Turn) -> Turn | None:
+    """Step `rail-day.read`: fetch the rail's file of the day, and keep every difference to our own orders."""
+    day = date.fromisoformat(turn.subject)
+    files = await rail.files_of(desk.service("rail"), turn.subject)
+    async with desk.work(ACTOR) as work:
+        if isinstance(files, rail.Silent) or not files:
+            return await flows.move(work, turn, due=work.at + ASK_AGAIN)
+        try:
+            await payments.reconcile(work, day=day, files=files)
+        except DayFileRefused as refusal:
+            for name, content in files.items():
+                await payments.note_bad_file(work, name=name, day=day, content=content, refusal=refusal)
+            return await flows.move(work, turn, due=work.at + ASK_AGAIN)
+        await flows.end(work, turn)
+        return None
+
+
+# -- the funders ------------------------------------------------------------------------------------------------------------------------------
+
+
+async def send_partner_files(desk: Desk, turn: Turn) -> Turn | None:
+    """Step `partner-day.send`: send every funder its files of the day and order its settlement."""
+    day = date.fromisoformat(turn.subject)
+    async with desk.work(ACTOR, durable=False) as work:
+        left = [PartnerId(one) for one in turn.state.get("left") or await funding.partners_used(work)]
+    missed = await _each(left, lambda partner_id: _send_files(desk, partner_id, day))
+    async with desk.work(ACTOR) as work:
+        if missed:
+            return await flows.move(work, turn, due=work.at + ASK_AGAIN, state={"left": missed})
+        return await flows.move(work, turn, step="mirror", due=instant(day + DAY, MIRROR_AT), state={})
+
+
+async def _send_files(desk: Desk, partner_id: PartnerId, day: date) -> bool:
+    """Send one funder its files; give whether it has both."""
+    async with desk.work(ACTOR, durable=False) as work:
+        loans = [_loan_row(one) for one in await ledger.funder_events(work, day, partner_id)]
+        balances = [_balance_row(one) for one in await ledger.funder_balances(work, day, partner_id)]
+        service = await funder_service(desk, work, partner_id)
+    wanted = {"balances": funding.write_balances(balances)} | ({"loans": funding.write_loans(loans)} if loans else {})
+    for kind, content in wanted.items():
+        name = str(DayFileName(f"funder-{kind}-{partner_id}", day))
+        answer = await service.send("PUT", f"/v1/inbox/{name}", content)
+        if not isinstance(answer, Answer) or not (answer.is_good or answer.status == 409):
+            return False
+    async with desk.work(ACTOR) as work:
+        for kind, content in wanted.items():
+            await funding.note_file(
+                work, name=str(DayFileName(f"funder-{kind}-{partner_id}", day)), partner_id=partner_id, kind=kind, day=day,
+                sha256=hashlib.sha256(content).hexdigest(), rows=len(loans if kind == "loans" else balances), state="received",
+            )  # fmt: skip
+        await funding.keep_day(work, partner_id=partner_id, day=day, rows=balances)
+        await _order_settlement(work, partner_id, day, loans)
+    return True
+
+
+async def _order_settlement(work: Work, partner_id: PartnerId, day: date, loans: Sequence[LoanRow]) -> None:
+    """Order what a funder gets for the day's repayments, out of the clearing account into its pool."""
+    order_id = PaymentOrderId(derive("po", NOBODY, f"{partner_id} {day.isoformat()}", "settlement"))
+    settled = await funding.settle_day(work, partner_id=partner_id, day=day, rows=loans, payment_order_id=order_id)
+    if settled is None or not settled.amount:
+        return
+    await instruct(
+        work,
+        PaymentOrder(
+            payment_order_id=order_id,
+            customer_id=NOBODY,
+            loan_id=None,
+            direction=Direction.PAY_OUT,
+            purpose=Purpose.SETTLEMENT,
+            amount=settled.amount,
+            sources=(Source(ledger.CLEARING, settled.amount),),
+            target=f"pool-{partner_id}",
+            allow_partial=False,
+            note=f"settlement:{day.isoformat()}",
+            ordered_at=work.at,
+        ),
+    )
+
+
+async def read_mirrors(desk: Desk, turn: Turn) -> Turn | None:
+    """Step `partner-day.mirror`: read every funder's own view of the day and keep every difference to ours."""
+    day = date.fromisoformat(turn.subject)
+    async with desk.work(ACTOR, durable=False) as work:
+        left = [PartnerId(one) for one in turn.state.get("left") or await funding.files_of(work, day=day, kind="balances")]
+    missed = await _each(left, lambda partner_id: _read_mirror(desk, partner_id, day))
+    async with desk.work(ACTOR) as work:
+        if missed:
+            return await flows.move(work, turn, due=work.at + ASK_AGAIN, state={"left": missed})
+        await flows.end(work, turn)
+        return None
+
+
+async def _read_mirror(desk: Desk, partner_id: PartnerId, day: date) -> bool:
+    """Read one funder's mirror; give whether there was a whole one. A cut file is asked for again, in its next revision."""
+    async with desk.work(ACTOR, durable=False) as work:
+        service = await funder_service(desk, work, partner_id)
+    found = await _mirror_file(service, partner_id, day)
+    if found is None:
+        return False
+    name, content = found
+    digest = hashlib.sha256(content).hexdigest()
+    async with desk.work(ACTOR) as work:
+        try:
+            mirror = funding.read_mirror(name, content)
+        except DayFileRefused as refusal:
+            await funding.note_file(
+                work, name=name, partner_id=partner_id, kind="mirror", day=day, sha256=digest, rows=0, state="refused", why=refusal.text
+            )
+            return False
+        await funding.compare_mirror(work, partner_id=partner_id, day=day, mirror=mirror)
+        await funding.note_file(
+            work, name=name, partner_id=partner_id, kind="mirror", day=day, sha256=digest, rows=len(mirror), state="compared"
+        )
+        return True
+
+
+async def _mirror_file(service: Service, partner_id: PartnerId, day: date) -> tuple[str, bytes] | None:
+    """Fetch the newest revision of a funder's mirror, or nothing if there is none yet."""
+    listed = await service.get(f"/v1/files?date={day.isoformat()}")
+    if not isinstance(listed, Answer) or not listed.is_good:
+        return None
+    stem = f"funder-mirror-{partner_id}"
+    names = [DayFileName.parse(str(one["name"])) for one in listed.body.get("files", []) if str(one.get("name", "")).startswith(stem)]
+    newest = max((one for one in names if one.stem == stem), key=lambda one: one.revision, default=None)
+    if newest is None:
+        return None
+    answer = await service.get(f"/v1/files/{newest}")
+    return (str(newest), answer.raw) if isinstance(answer, Answer) and answer.is_good else None
+
+
+async def book(work: Work, order: PaymentOrder, happened: Happened) -> None:
+    """Book what became of money to a partner."""
+    partner_id = PartnerId(order.target.removeprefix("pool-"))
+    match happened:
+        case Happened.PAID:
+            await ledger.settle(work, partner_id=partner_id, amount_fen=order.done.fen, payment_order_id=order.payment_order_id)
+            await ledger.book_rail_fee(work, payment_order_id=order.payment_order_id, amount_fen=order.fee.fen, account=ledger.CLEARING)
+            await funding.note_settlement(work, payment_order_id=order.payment_order_id, is_paid=True)
+        case Happened.FAILED:
+            await funding.note_settlement(work, payment_order_id=order.payment_order_id, is_paid=False)
+        case Happened.RETURNED:
+            await ledger.reverse_settlement(
+                work, partner_id=partner_id, amount_fen=order.done.fen, payment_order_id=order.payment_order_id
+            )
+            await funding.note_settlement(work, payment_order_id=order.payment_order_id, is_paid=False)
+
+
+# -- what callbacks did not tell ----------------------------------------------------------------------------------------------------------------
+
+
+async def start_listening(work: Work) -> None:
+    """Start reading the services' lists of events every hour: a lost callback is then only a late one."""
+    for service in LISTENED:
+        await flows.start(
+            work, flow_id=derive("fl", NOBODY, service, "listen"), customer_id=NOBODY, kind="listen", subject=service, step="read",
+            due=work.at + LISTEN_EVERY, state={},
+        )  # fmt: skip
+
+
+async def listen(desk: Desk, turn: Turn) -> Turn | None:
+    """Step `listen.read`: put every event of a service into the inbox that is not there yet."""
+    service = desk.service(turn.subject)
+    async with desk.work(ACTOR, durable=False) as work:
+        cursor = await payments.cursor(work, service=turn.subject)
+    while True:
+        page = await service.get(f"/{turn.subject}/v1/events?cursor={rail.event_cursor(cursor)}")
+        events = page.body.get("events", []) if isinstance(page, Answer) and page.is_good else []
+        if not isinstance(page, Answer) or not events:
+            break
+        cursor = str(page.body["next_cursor"])
+        async with desk.work(ACTOR) as work:
+            for one in events:
+                await outbox.receive(work, _callback(turn.subject, one))
+            await payments.move_cursor(work, service=turn.subject, cursor=cursor)
+    async with desk.work(ACTOR, durable=False) as work:
+        return await flows.move(work, turn, due=work.at + LISTEN_EVERY)
+
+
+def _callback(service: str, event: Mapping[str, Any]) -> Callback:
+    return Callback(
+        service=service,
+        event_id=str(event["event_id"]),
+        kind=str(event["kind"]),
+        subject=str(event["subject"]),
+        seq=int(event["seq"]),
+        at=datetime.fromisoformat(str(event["at"])),
+        data=event.get("data", {}),
+    )
+
+
+async def _each(partner_ids: Sequence[PartnerId], do: Callable[[PartnerId], Awaitable[bool]]) -> list[PartnerId]:
+    """Do something with every partner, some at once; give those with whom it could not be done."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(partner_id: PartnerId) -> bool:
+        async with gate:
+            return await do(partner_id)
+
+    done = await asyncio.gather(*(one(partner_id) for partner_id in partner_ids))
+    return [partner_id for partner_id, is_done in zip(partner_ids, done, strict=True) if not is_done]
+
+
+def _loan_row(one: ledger.FunderEvent) -> LoanRow:
+    return LoanRow(
+        loan_id=LoanId(one.loan_id),
+        event_id=one.event_id,
+        business_date=one.business_date,
+        value_date=one.value_date,
+        event=LegEvent(one.event),
+        principal_fen=one.principal_fen,
+        interest_fen=one.interest_fen,
+        penalty_fen=one.penalty_fen,
+        share_ppm=one.share_ppm,
+    )
+
+
+def _balance_row(one: ledger.FunderBalance) -> BalanceRow:
+    return BalanceRow(
+        LoanId(one.loan_id), one.business_date, one.principal_fen, one.interest_fen, one.overdue_days, one.asset_class.value
+    )
+
+
+STEPS: Mapping[str, Step] = {
+    "rail-day.read": read_rail_file,
+    "partner-day.send": send_partner_files,
+    "partner-day.mirror": read_mirrors,
+    "listen.read": listen,
+}
+REACTIONS: Mapping[str, Sequence[Reaction]] = {"BusinessDayClosed": (on_day_closed,)}
