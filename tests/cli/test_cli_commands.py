@@ -8,8 +8,10 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from puhui.cli.main import puhui as root
 from puhui.foundation import server
 
 
@@ -174,3 +176,27 @@ def _sums(file: Path) -> dict[str, str]:
     with tarfile.open(file) as archive:
         manifest = json.loads(archive.extractfile("manifest.json").read())
     return {f"{table['schema']}.{table['name']}": table["sha256"] for table in manifest["tables"] if table["name"] != "migrations"}
+
+
+def commands_of(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*path, name)
+        if isinstance(command, click.Group):
+            yield from commands_of(command, (*path, name))
+
+
+def test_every_command_teaches():
+    """Every command says in a sentence what it does, and every option says what it is for."""
+    silent = []
+    for path in commands_of(root):
+        command: click.Command = root
+        for name in path:
+            command = command.get_command(click.Context(command), name)
+        if len((command.help or "").split()) < 4:
+            silent.append(" ".join(path))
+        silent += [
+            f"{' '.join(path)} {option.opts[0]}" for option in command.params if isinstance(option, click.Option) and not option.help and not option.prompt
+        ]
+    assert silent == []
