@@ -37,9 +37,7 @@ BADS_MIN = 60
 
 
 class BookTooThin(Refusal):
-    """The book has {bads} bad and {goods} good loans with a known outcome, of which {variables} variables tell them apart; a card needs
-    at least 60 of each and 40 variables. Write a larger book (`--people`).
-    """
+    """The book has {bads} bad and {goods} good loans of known outcome and {variables} variables that tell them apart; a card needs 60, 60 and 40."""
 
     code = "decisions.book-too-thin"
 
@@ -216,7 +214,8 @@ def _fit(sample: Sample) -> Fit:
     penalty = L2
     while True:
         fit = _fit_signed(sample, chosen, columns, penalty)
-        if len(fit.bins) >= VARIABLES_MIN or penalty >= L2_MAX:
+        speaking = sum(any(_points(item, coefficient)) for item, coefficient in zip(fit.bins, fit.coefficients, strict=True))
+        if speaking >= VARIABLES_MIN or penalty >= L2_MAX:
             return fit
         penalty *= 2
 
@@ -300,8 +299,7 @@ def _card(fit: Fit, slope: float, intercept: float, model_id: str, paper: dict[s
     rows: list[dict[str, Any]] = []
     reach: list[tuple[int, int]] = []
     for item, coefficient in zip(fit.bins, fit.coefficients, strict=True):
-        points = [round(FACTOR * coefficient * woe) for woe in item.woe]
-        missing_points = round(FACTOR * coefficient * item.missing_woe)
+        *points, missing_points = _points(item, coefficient)
         if not any([*points, missing_points]):
             continue
         reach.append((min([*points, missing_points]), max([*points, missing_points])))
@@ -327,6 +325,11 @@ def _card(fit: Fit, slope: float, intercept: float, model_id: str, paper: dict[s
         "characteristics": rows,
         "paper": paper,
     }
+
+
+def _points(item: Bins, coefficient: float) -> list[int]:
+    """Give the whole points of each bin, and last those of missing."""
+    return [round(FACTOR * coefficient * woe) for woe in (*item.woe, item.missing_woe)]
 
 
 def _bad_ppm(log_odds_good: float) -> int:
