@@ -86,6 +86,19 @@ async def test_a_rule_of_its_own_reaches_a_get(make_town) -> None:
     assert [(await town.lender.get("/rail/v1/transfers/t1")).status for _ in range(4)] == [500, 500, 500, 200]
 
 
+async def test_a_service_that_is_down_closes_every_connection_until_it_is_up_again(make_town) -> None:
+    town = await make_town(with_things)
+    span = {"from": "2026-09-01T08:00:00+08:00", "until": "2026-09-01T09:30:00+08:00"}
+    await put(town, always("rail.*", "down", **span))
+    for _ in range(5):
+        with pytest.raises(Unanswered):
+            await town.lender.get("/rail/v1/transfers/t1")
+        with pytest.raises(Unanswered):
+            await town.lender.post("/rail/v1/transfers", THING, key="po-1")
+    await town.advance_by(1800)
+    assert (await town.lender.post("/rail/v1/transfers", THING, key="po-1")).body["done"] == 1
+
+
 async def test_a_rejected_key_stays_rejected(make_town) -> None:
     town = await make_town(with_things)
     await put(town, always("rail.transfer", "reject", args={"code": "rail.limit"}, only={"thing_id": "t1"}))

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from puhui_town.wire import ClockMode, Ident, Reply, Route, Service, SomeFen, World, to_ms
@@ -73,6 +74,18 @@ async def test_the_checks_come_in_the_order_of_the_protocol(make_town) -> None:
     assert (await driver.ask("POST", "/echo/v1/things", b"{", key="a", nonce=nonce)).body["code"] == "nonce-reused"
     said = await town.lender.post("/echo/v1/things", b"{", key="a")
     assert (said.status, said.body["code"], said.is_signed) == (400, "bad-field", True)
+
+
+async def test_a_lender_may_sign_with_rsa_and_only_as_registered(make_town) -> None:
+    town = await make_town(with_echo)
+    key = PrivateKey("lender-rsa", "lender", rsa.generate_private_key(65537, 2048))
+    town.world.keys.know(key.public())
+    said = await type(town.lender)(town, key).post("/echo/v1/things", {"thing_id": "t1", "amount_fen": 5}, key="t1")
+    assert (said.status, said.is_signed) == (202, True)
+    other = PrivateKey("lender-rsa", "lender", Ed25519PrivateKey.generate())
+    assert (await type(town.lender)(town, other).get("/echo/v1/things/t1")).body["code"] == "unknown-key"
+    with pytest.raises(ValueError, match="rsa-sha256"):
+        PrivateKey("weak", "lender", rsa.generate_private_key(65537, 1024)).public()
 
 
 async def test_a_missing_field_is_named(make_town) -> None:

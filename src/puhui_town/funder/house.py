@@ -9,7 +9,7 @@ import msgspec
 from puhui_town.funder import terms as wants
 from puhui_town.funder.arithmetic import CONVENTIONS, METHODS
 from puhui_town.funder.bank import Bank
-from puhui_town.funder.mirror import BALANCE_COLUMNS, EVENTS, LOAN_COLUMNS, Told, mirror_row
+from puhui_town.funder.mirror import BALANCE_COLUMNS, EVENTS, LOAN_COLUMNS, Legs, Told
 from puhui_town.funder.reservation import (
     BINDING,
     CONFIRMED,
@@ -67,6 +67,7 @@ class House:
         self._read_to = store.table("funder.read-to", int)
         self._paid_out = store.table(f"funder.paid-out.{partner}", PaidOut)
         self._told = store.table(f"funder.told.{partner}", list[Told])
+        self._legs = Legs()
         self._by_order: dict[str, str] = {}
         self._by_loan: dict[str, str] = {}
         self._used_of_day: dict[str, int] = {}
@@ -182,7 +183,7 @@ class House:
                 continue
             reservation = self._reservations[self._by_loan[loan_id]]
             told = [event for event in self._told.get(loan_id) or () if event.business_date <= day]
-            row = mirror_row(reservation, paid_out.on, told, day)
+            row = self._legs.leg(reservation, paid_out.on, told).row(day)
             if row is not None:
                 rows.append(row)
         return rows

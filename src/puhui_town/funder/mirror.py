@@ -4,7 +4,7 @@ It knows the contract from the reservation, the day of the pay-out from its pool
 the borrower paid in all is found again from that part: the sum whose own allocation gives us exactly this much.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date
 
 import msgspec
@@ -41,10 +41,28 @@ class Told(msgspec.Struct, frozen=True):
 
 def mirror_row(reservation: Reservation, paid_out: date, told: Iterable[Told], day: date) -> tuple[object, ...] | None:
     """Give a loan's line of `funder-mirror-P` at the end of a day, or None when nothing is owed any more."""
-    leg = Leg(reservation, paid_out)
-    for event in _as_they_count(told):
-        leg.take(event)
-    return leg.row(day)
+    return Legs().leg(reservation, paid_out, list(told)).row(day)
+
+
+class Legs:
+    """Legs already folded, so that a day costs only what is new in it."""
+
+    def __init__(self) -> None:
+        self._folded: dict[str, tuple[list[Told], Leg]] = {}
+
+    def leg(self, reservation: Reservation, paid_out: date, told: list[Told]) -> "Leg":
+        """Give the leg after these events. Goes on from the last fold if they only follow it; else folds anew."""
+        loan_id = reservation.asked.loan_id
+        counted = _as_they_count(told)
+        known = self._folded.get(loan_id)
+        if known is not None and known[1].loan.paid_out == paid_out and counted[: len(known[0])] == known[0]:
+            leg, fresh = known[1], counted[len(known[0]) :]
+        else:
+            leg, fresh = Leg(reservation, paid_out), counted
+        for event in fresh:
+            leg.take(event)
+        self._folded[loan_id] = (counted, leg)
+        return leg
 
 
 class Leg:
@@ -76,7 +94,7 @@ class Leg:
     def whole_of(self, on: date, part: Sums) -> int:
         """Give the sum the borrower paid, of which `part` is ours: the one whose own allocation gives us as much in all as we were told of.
 
-        What was due, or the payoff, goes before any other sum if it leaves us within two fen: a part in whole fen does not tell them apart.
+        What was due, or the payoff, goes before any other sum if it leaves us within a fen: a part in whole fen does not tell them apart.
         """
         due, payoff = self.loan.due_fen(on), self.loan.payoff_fen(on)
         about = part.total_fen * PPM // self.share_ppm
@@ -89,7 +107,7 @@ class Leg:
             tried = self.loan.copy()
             tried.pay(on, fen)
             apart = self.got(tried) - self.told
-            if k < len(likely) and abs(apart.total_fen) < NEAR_FEN:
+            if k < len(likely) and abs(apart.total_fen) <= 1:
                 return fen
             off = (abs(apart.total_fen), abs(apart.principal_fen) + abs(apart.interest_fen) + abs(apart.penalty_fen))
             if off < best_off:
@@ -110,7 +128,7 @@ class Leg:
         return (day.isoformat(), self.loan_id, principal, interest, late, name, principal + interest)
 
 
-def _as_they_count(told: Iterable[Told]) -> Sequence[Told]:
+def _as_they_count(told: Iterable[Told]) -> list[Told]:
     """Give the events by value date; a refund takes the repayments before it back, the latest first."""
     kept: list[Told] = []
     for event in told:

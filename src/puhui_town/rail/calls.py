@@ -61,13 +61,12 @@ class Rail:
         return Service("rail", "/rail", "rail-1", routes)
 
     def bind(self, ask: Ask) -> dict[str, object]:
-        """Bind a person's card, with a code sent to his phone."""
+        """Bind a person's card, with a code sent to the phone that the bank has of him."""
         body = ask.read(BindingAsked)
         facts = self._facts(body.card_number)
         if (facts.name, facts.id_number) != (body.person.name, body.person.id_number):
             raise Refused("rail.name-mismatch", "the card belongs to another person")
-        phone = body.person.phone or facts.phone
-        if not self._is_code_right("bind", phone, "", body.otp_id, body.code):
+        if not self._is_code_right("bind", facts.phone, "", body.otp_id, body.code):
             raise Refused("rail.otp-wrong", "the code is wrong, used, too old, or for something else")
         account = self._books.account_of(body.card_number)
         return {"account": account, "bank_code": facts.bank_code, "tail": body.card_number[-4:], "kind": "debit"}

@@ -41,8 +41,10 @@ class Rule(msgspec.Struct, frozen=True):
     args: dict[str, Any] = {}
 
     def covers(self, op: str, *, is_get: bool) -> bool:
-        """A GET is touched only by a rule of its own; `service.*` is everything else of a service."""
-        return self.op == op or (not is_get and self.op.endswith(".*") and op.startswith(self.op[:-1]))
+        """A GET is touched only by a rule of its own, unless the whole service is down; `service.*` is everything else of a service."""
+        if self.op == op:
+            return True
+        return (not is_get or self.fault == "down") and self.op.endswith(".*") and op.startswith(self.op[:-1])
 
 
 class RuleBook(msgspec.Struct, frozen=True):
