@@ -7,6 +7,7 @@ and asks again. The same person through any entry gets the same answer.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -34,6 +35,7 @@ SALES = "sales"
 POLL_S = 1
 ASK_AGAIN_S = (2, 10, 60)
 REASON = "loan_application"
+NEW_TO_US = timedelta(hours=1)
 
 
 class SalesStopped(Refusal):
@@ -235,12 +237,7 @@ async def _write_down(work: Work, turn: Turn) -> Asking | None:
 
 async def _permits(work: Work, customer_id: str) -> dict[str, Permit]:
     """Give a permit for every source and the bureau, as far as the person allows it now."""
-    items = await customers.live_items(work, customer_id)
-    return {
-        item: await customers.permit(work, customer_id=customer_id, item=item, purpose="loan")
-        for item in (*histories.SOURCES, "bureau")
-        if item in items
-    }
+    return await customers.permits(work, customer_id=customer_id, wanted=(*histories.SOURCES, "bureau"), purpose="loan")
 
 
 async def _fetch(desk: Desk, permit: Permit, fetch: Fetch, person: Mapping[str, str]) -> Records | Unknown | None:
@@ -340,6 +337,8 @@ async def _facts(
         screening_similarity_ppm=max((hit["similarity_ppm"] for hit in screening.hits), default=0) if screening and is_barred else 0,
         is_card_matched=person.has_card or person.level is Level.BLOCKED,
         device_persons_30d=persons,
+        hours_since_new_device=await _hours_since_new_device(work, application),
+        hours_since_new_card=await decisions.hours_since_new_card(work, application),
         applications_30d=often,
         days_late_with_us=max((loan.days_late for loan in loans), default=0),
         loans_settled=sum(loan.settled_on is not None for loan in loans),
@@ -350,6 +349,16 @@ async def _facts(
         is_white=known.report is None,
         proven_income_fen=max((proof.fields["income_fen"] for proof in proofs if "income_fen" in proof.fields), default=None),
     )
+
+
+async def _hours_since_new_device(work: Work, application: Application) -> int | None:
+    """Give the whole hours since the person was first seen with this device; None if he has had it from the start."""
+    seen = {who: since for who, since in await customers.people_of_device(work, application.device_id) if since <= application.tapped_at}
+    customer = await customers.find_customer(work, application.customer_id)
+    since = seen.get(application.customer_id)
+    if since is None or customer is None or since - customer.registered_at < NEW_TO_US:
+        return None
+    return int((application.tapped_at - since) / timedelta(hours=1))
 
 
 def _own_installments(loans: Sequence[LoanView], history: History) -> int:
@@ -368,6 +377,10 @@ async def on_day_closed(work: Work, event: Stored) -> None:
         continue
 
 
+async def on_card_bound(work: Work, event: Stored) -> None:
+    await decisions.note_card(work, customer_id=event.customer_id, binding_id=event.body["binding_id"], at=event.at)
+
+
 STEPS: Mapping[str, Step] = {"apply.gather": gather}
-REACTIONS: Mapping[str, Sequence[Reaction]] = {"BusinessDayClosed": (on_day_closed,)}
+REACTIONS: Mapping[str, Sequence[Reaction]] = {"BusinessDayClosed": (on_day_closed,), "CardBound": (on_card_bound,)}
 BORROWER: Mapping[str, BorrowerStep] = {"apply": BorrowerStep(Apply, apply), "proof": BorrowerStep(Proof, proof)}

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from puhui.foundation.days import add_months
 from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import BadField
 from puhui.foundation.services import Service
@@ -262,6 +263,42 @@ async def _screen(work: Work, customer_id: str, told: _Told) -> customers.Screen
         lists_version=str(lists.get("lists_version", "")),
         is_simulated=bool(lists.get("simulated")),
     )
+
+
+async def screen_again(desk: Desk, *, most: int = 500) -> int:
+    """Compare with today's lists whoever's last screening has run out; give how many. Who allows no check now is looked at a month later.
+
+    Raises ServiceAway: those not asked yet are asked the next time.
+    """
+    async with desk.work(durable=False) as work:
+        due = await customers.to_screen_again(work, most=most)
+    for customer_id in due:
+        await _screen_one(desk, customer_id)
+    return len(due)
+
+
+async def _screen_one(desk: Desk, customer_id: str) -> None:
+    async with desk.work() as work:
+        permits = await customers.permits(work, customer_id=customer_id, wanted=["identity"], purpose="identity")
+        if not permits:
+            await customers.postpone_screening(work, customer_id=customer_id, until=add_months(work.today, 1))
+            return
+        permit = permits["identity"]
+        person = await customers.identity(work, customer_id)
+        digest = work.keys.blind("check", f"aml-again|{work.today.isoformat()}")
+        check = await customers.ask_check(work, customer_id=customer_id, kind="aml", digest=digest, consent_id=permit.consent_id)
+    told = await customers.checks.aml(checks_of(desk), permit, check, person=person.wire())
+    lists = customers.checks.demand_current(told) or {}
+    async with desk.work() as work:
+        await customers.note_check(work, customer_id=customer_id, check_id=check.check_id, result=lists)
+        await customers.note_screening(
+            work,
+            customer_id=customer_id,
+            check_id=check.check_id,
+            hits=list(lists.get("hits", ())),
+            lists_version=str(lists.get("lists_version", "")),
+            is_simulated=bool(lists.get("simulated")),
+        )
 
 
 # --- card and phone -----------------------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from puhui.foundation.refusals import Refusal
 from puhui.foundation.work import Actor, Work
 from puhui.journeys import home
 from puhui.journeys.enter import demand_code
+from puhui.journeys.onboard import screen_again
 from puhui.rooms import agreements, arrears, bureau, channels, contacts, customers, decisions, funding, histories, ledger, payments, staff
 from puhui.rooms.customers import AccountState
 from puhui.vocabulary.ids import CustomerId
@@ -169,9 +170,16 @@ async def erase_person(work: Work, customer_id: str) -> Mapping[str, Any]:
 
 
 async def tidy(desk: Desk) -> int:
-    """Let go of what has had its time: faces after their hours, copies nobody fetched, old counts. Called at the day's end and every hour."""
+    """Let go of what has had its time (faces, copies nobody fetched, old counts), finish the closing of accounts, and compare with the lists
+    whoever is due. Called every night.
+    """
     async with desk.work() as work:
-        return await customers.tidy(work) + await channels.tidy(work)
+        gone = await customers.tidy(work) + await channels.tidy(work)
+        closing = await customers.closing(work)
+    for customer_id in closing:
+        async with desk.work() as work:
+            gone += await finish_closing(work, customer_id)
+    return gone + await screen_again(desk)
 
 
 REACTIONS: Mapping[str, Sequence[Reaction]] = {"AccountClosed": (on_account_closed,)}

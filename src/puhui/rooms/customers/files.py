@@ -3,9 +3,11 @@
 import hashlib
 import io
 from dataclasses import dataclass
+from datetime import datetime, time
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from puhui.foundation.days import DAY, business_date, instant
 from puhui.foundation.refusals import NotFound, Refusal
 from puhui.foundation.work import Work
 from puhui.rooms.customers import store
@@ -15,6 +17,7 @@ from puhui.rooms.customers.store import StoredFile
 PIXELS_MAX = 40_000_000
 SIDE_MAX = 2400
 BYTES_MAX = 5 * 1024 * 1024
+TIDIES_AT = time(3, 40)
 
 
 class FileUnreadable(Refusal):
@@ -78,4 +81,11 @@ async def open_file(work: Work, *, owners: list[str], file_ref: str) -> StoredFi
 async def use_file(work: Work, *, owners: list[str], file_ref: str, kind: str) -> None:
     """Say what a file was used for: faces and pictures of papers leave after the hours of the law's pack, proofs live as long as the decision."""
     life = file_life(work, kind)
-    await store.set_file_kind(work, owners=owners, file_ref=file_ref, kind=kind, delete_at=work.at + life if life else None)
+    delete_at = min(work.at + life, next_tidying(work.at)) if life else None
+    await store.set_file_kind(work, owners=owners, file_ref=file_ref, kind=kind, delete_at=delete_at)
+
+
+def next_tidying(at: datetime) -> datetime:
+    """Give the next time the house is tidied: what may live a day leaves then, so that it never lives longer."""
+    today = instant(business_date(at), TIDIES_AT)
+    return today if today > at else today + DAY

@@ -1,6 +1,6 @@
 """What the room does: register, identify, let consent and withdraw, bind, freeze, close."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -190,6 +190,20 @@ async def permit(work: Work, *, customer_id: str, item: str, purpose: str, recip
     return Permit(customer_id, found.consent_id, found.sha256, item, purpose, to, work.at, found.until, rules.withdraw_effect_s)
 
 
+async def permits(
+    work: Work, *, customer_id: str, wanted: Iterable[str], purpose: str, laws: Laws | None = None
+) -> dict[str, Permit]:
+    """Give a permit for each of these items that the person allows for this purpose now; the others are left out. Not for partners' items."""
+    codes = [code for code in wanted if items()[code].recipient and purpose in items()[code].purposes]
+    rules = (laws or law.shipped()).ask(law.PrivacyRules, on=work.today)
+    return {
+        one.item: Permit(
+            customer_id, one.consent_id, one.sha256, one.item, purpose, one.recipient, work.at, one.until, rules.withdraw_effect_s
+        )
+        for one in await store.live_consents(work, customer_id, codes)
+    }
+
+
 async def live_items(work: Work, customer_id: str) -> frozenset[str]:
     """Give the items that the person allows now."""
     known = await store.standing(work, customer_id)
@@ -225,6 +239,13 @@ async def note_screening(
     await store.add_screening(work, customer_id, screening)
     await store.set_blocked(work, customer_id, is_blocked=verdict is Verdict.BLOCKED)
     return screening
+
+
+async def postpone_screening(work: Work, *, customer_id: str, until: date) -> None:
+    """Look again later: the person allows no check now."""
+    last = await store.last_screening(work, customer_id)
+    if last is not None:
+        await store.postpone_screening(work, customer_id, check_id=last.check_id, recheck_on=until)
 
 
 def demand_fitting_face(*, live_ppm: int, same_ppm: int, attack: str = "") -> None:

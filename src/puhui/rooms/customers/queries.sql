@@ -38,6 +38,9 @@ update customers.customers set is_thin_file = :is_thin_file, thin_file_at = :at 
 -- name: set_state
 update customers.customers set state = :state, closed_at = :closed_at, merged_into = :merged_into where customer_id = :customer_id;
 
+-- name: closing
+select customer_id from customers.customers where state = 'closing' order by customer_id;
+
 -- name: forget_phone
 update customers.customers set phone_sealed = null, phone_blind = null where customer_id = :customer_id;
 
@@ -112,6 +115,9 @@ where c.state = 'open' and s.recheck_on <= :today
   and not exists (select 1 from customers.screenings n where n.customer_id = s.customer_id and n.at > s.at)
 order by s.customer_id limit :most;
 
+-- name: postpone_screening
+update customers.screenings set recheck_on = :recheck_on where customer_id = :customer_id and check_id = :check_id;
+
 -- name: add_consent
 insert into customers.consents (customer_id, consent_id, item, purpose, recipient, wording, session_id, given_at, until, sha256)
 values (:customer_id, :consent_id, :item, :purpose, :recipient, :wording, :session_id, :given_at, :until, :sha256);
@@ -125,6 +131,13 @@ select customer_id, consent_id, item, purpose, recipient, wording, session_id, g
 from customers.consents
 where customer_id = :customer_id and item = :item and recipient = :recipient and withdrawn_at is null and until > :at and given_at <= :at
 order by given_at desc, consent_id desc limit 1;
+
+-- name: live_consents
+-- The newest consent in force for each of these items, as far as its recipient is the item's own.
+select distinct on (item) customer_id, consent_id, item, purpose, recipient, wording, session_id, given_at, until, sha256, withdrawn_at
+from customers.consents
+where customer_id = :customer_id and item = any(:items) and withdrawn_at is null and until > :at and given_at <= :at
+order by item, given_at desc, consent_id desc;
 
 -- name: find_consent
 select customer_id, consent_id, item, purpose, recipient, wording, session_id, given_at, until, sha256, withdrawn_at

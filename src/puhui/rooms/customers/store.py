@@ -98,6 +98,11 @@ async def set_state(work: Work, customer_id: str, state: AccountState, *, merged
     await SQL.set_state.run(work, customer_id=customer_id, state=state.value, closed_at=closed_at, merged_into=merged_into)
 
 
+async def closing(work: Work) -> list[str]:
+    """Give whose accounts wait to be closed."""
+    return [row["customer_id"] for row in await SQL.closing.rows(work)]
+
+
 async def forget_phone(work: Work, customer_id: str) -> None:
     await SQL.forget_phone.run(work, customer_id=customer_id)
 
@@ -304,6 +309,10 @@ async def to_screen_again(work: Work, *, most: int) -> list[str]:
     return [row["customer_id"] for row in await SQL.to_screen_again.rows(work, today=work.today, most=most)]
 
 
+async def postpone_screening(work: Work, customer_id: str, *, check_id: str, recheck_on: date) -> None:
+    await SQL.postpone_screening.run(work, customer_id=customer_id, check_id=check_id, recheck_on=recheck_on)
+
+
 def _screening(row: sql.Row) -> Screening:
     return Screening(
         row["check_id"],
@@ -347,6 +356,10 @@ async def consent_counts(work: Work, customer_id: str) -> dict[str, int]:
 async def live_consent(work: Work, customer_id: str, *, item: str, recipient: str) -> Consent | None:
     row = await SQL.live_consent.row(work, customer_id=customer_id, item=item, recipient=recipient, at=work.at)
     return _consent(row) if row else None
+
+
+async def live_consents(work: Work, customer_id: str, items: Sequence[str]) -> list[Consent]:
+    return [_consent(row) for row in await SQL.live_consents.rows(work, customer_id=customer_id, items=list(items), at=work.at)]
 
 
 async def find_consent(work: Work, customer_id: str, consent_id: str) -> Consent | None:
