@@ -10,6 +10,6 @@ from puhui_town.wire import Service, World
 
 
 def install(world: World) -> Iterable[Service]:
-    from puhui_town.people.install import move_in
+    from puhui_town.people.moving_in import move_in
 
     return move_in(world)

@@ -382,6 +382,8 @@ class Townsfolk:
             debt.late_since = debt.late_since or today
         if debt.part_day == today or self._is_done_with(n, debt):
             left = 0.0
+        elif debt.own_day == today and debt.own_fen >= amount_fen:
+            left = debt.own_fen / 100 + 0.005
         else:
             left = debtor.leaves(
                 day, amount_fen / 100, today - debt.late_since, reminder=reminder_on(mind, now, self.assumptions) + self._lifted(debt),
