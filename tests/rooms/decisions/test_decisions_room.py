@@ -309,3 +309,13 @@ async def test_a_person_sees_and_keeps_what_law_keeps(house, artefacts) -> None:
         assert json.dumps(data)
         assert await decisions.erase(work, LI) == {"decisions.records": "cn.anti-money-laundering records_keep_years"}
         assert await decisions.erase(work, WANG) == {}
+
+
+async def test_a_first_card_is_not_new_and_a_second_is(house) -> None:
+    async with house.work() as work:
+        application, _ = await tap(work)
+        await decisions.note_card(work, customer_id=LI, binding_id="bd-1", at=work.at - timedelta(days=40))
+        assert await decisions.hours_since_new_card(work, application) is None
+        await decisions.note_card(work, customer_id=LI, binding_id="bd-2", at=work.at - timedelta(minutes=150))
+        await decisions.note_card(work, customer_id=LI, binding_id="bd-2", at=work.at)
+        assert await decisions.hours_since_new_card(work, application) == 2

@@ -152,6 +152,17 @@ async def velocity(work: Work, application: Application) -> tuple[int, int]:
     return often, max(persons, 1)
 
 
+async def note_card(work: Work, *, customer_id: str, binding_id: str, at: datetime) -> None:
+    """Note that a person bound a card. Noted already, nothing more happens."""
+    await store.add_card(work, customer_id, binding_id, at)
+
+
+async def hours_since_new_card(work: Work, application: Application) -> int | None:
+    """Give the whole hours between a change of card and the application's tap; None for a person's first card."""
+    since = await store.newest_card(work, application.customer_id, application.tapped_at)
+    return None if since is None else int((application.tapped_at - since) / timedelta(hours=1))
+
+
 # -- deciding ------------------------------------------------------------------------------------------------------------
 
 

@@ -173,3 +173,10 @@ order by e.customer_id limit :most;
 
 -- name: product_of_strategy
 select product_id from decisions.strategies where strategy_sha256 = :strategy_sha256;
+
+-- name: add_card
+insert into decisions.cards (customer_id, binding_id, at) values (:customer_id, :binding_id, :at) on conflict do nothing;
+
+-- name: newest_card
+-- The newest card of a person who had one before; nothing for a first card.
+select max(at) from decisions.cards where customer_id = :customer_id and at <= :at having count(*) > 1;

@@ -91,6 +91,16 @@ async def proofs_of(work: Work, customer_id: str, application_id: str) -> list[P
     ]
 
 
+async def add_card(work: Work, customer_id: str, binding_id: str, at: datetime) -> None:
+    await SQL.add_card.run(work, customer_id=customer_id, binding_id=binding_id, at=at)
+
+
+async def newest_card(work: Work, customer_id: str, at: datetime) -> datetime | None:
+    """Give when a person changed to his present card, or None for a first card."""
+    since: datetime | None = await SQL.newest_card.value(work, customer_id=customer_id, at=at)
+    return since
+
+
 # -- records and offers --------------------------------------------------------------------------------------------------
 
 
