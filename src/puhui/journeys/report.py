@@ -206,7 +206,7 @@ async def _persons(work: Work, customer_ids: Sequence[str]) -> Mapping[str, Pers
     persons = {}
     for customer_id in customer_ids:
         person = await customers.identity(work, customer_id)
-        persons[customer_id] = Person(person.name, str(person.id_number), customer_id[-20:])
+        persons[customer_id] = Person(person.name, person.id_number.text, customer_id[-20:])
     return persons
 
 

@@ -75,4 +75,4 @@ def _record(record: bureau.Record) -> dict[str, Any]:
 
 async def _person(work: Work, customer_id: str) -> str:
     person = await customers.identity(work, customer_id)
-    return hashlib.sha256(str(person.id_number).encode()).hexdigest()
+    return hashlib.sha256(person.id_number.text.encode()).hexdigest()

@@ -210,7 +210,7 @@ async def _checked_by_others(telling: Telling) -> dict[str, Any]:
     breaches = await telling.driver.ask("GET", f"{telling.town}/town/truth/breaches")
     balances = {one["account"]: int(one["balance_fen"]) for one in rail["accounts"]}
     async with telling.desk.work(durable=False) as work:
-        cash = await ledger.cash(work)
+        cash = await ledger.cash(work, work.today)
         mirrors = await funding.mirror_state(work)
     return {
         "ledger_vs_rail_fen": sum(abs(cash.get(account, 0) - balances.get(account, 0)) for account in (ledger.MAIN, ledger.CLEARING)),
