@@ -26,6 +26,7 @@ SERVICES: tuple[str, ...] = (
     "puhui_town.message",
     "puhui_town.entries",
     "puhui_town.shops",
+    "puhui_town.phones",
 )
 """Packages with `install(world)`, in the order in which they move in: the watch first, then the people, then who asks them."""
 

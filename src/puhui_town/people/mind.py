@@ -68,6 +68,10 @@ class Mind(msgspec.Struct):
     has_opted_out: bool = False
     owed_complaint: str = ""
     was_asked_by: list[str] = []
+    answers: str = ""
+    """How calls are answered, when whoever plays him has said so: `self`, `nobody`, or empty for as he likes."""
+    sent: int = 0
+    """How many times money was sent by hand."""
 
     @property
     def open_debts(self) -> list[Debt]:

@@ -302,6 +302,8 @@ class Townsfolk:
             return PickUp("nobody")
         n = self._n(self._meant(users))
         mind, u = self.mind(n), self.chance(n, call.call_id)
+        if mind.answers:
+            return PickUp("self", 5, say("calls", "opening_self", u)) if mind.answers == "self" else PickUp("nobody", ring_s=30)
         if anger_on(mind, call.at.date(), self.assumptions) >= self.assumptions.number("contact.silent_at"):
             return PickUp("nobody", ring_s=30)
         answers = self.assumptions.number("contact.answers_call") * (0.7 if self.person(n).is_bits and call.at.hour < 17 else 1.0)
