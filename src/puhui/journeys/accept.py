@@ -24,6 +24,7 @@ from puhui.foundation.refusals import Refusal
 from puhui.foundation.runner import run_now
 from puhui.foundation.services import Service
 from puhui.foundation.work import HOUSE, Actor, Work
+from puhui.journeys import purchase
 from puhui.journeys.let_go import let_go_all, start_release
 from puhui.rooms import agreements, customers, decisions, funding, partners
 from puhui.rooms.agreements import Agreement, Charge, CostRules, FunderLine, LoanTerms, ReadingState
@@ -124,6 +125,10 @@ async def _begin(work: Work, customer_id: CustomerId, loan_id: LoanId, body: Acc
     if not (await customers.standing(work, customer_id)).may_draw:
         raise NotReadyToBorrow
     person = await customers.identity(work, customer_id)
+    offer = await decisions.find_offer(work, customer_id, body.offer_id)
+    await purchase.demand_point(
+        work, customer_id=customer_id, application_id=offer.application_id, amount_fen=body.amount_fen, months=body.months
+    )
     taken = await decisions.accept_offer(
         work, customer_id=customer_id, offer_id=OfferId(body.offer_id), amount=Money(body.amount_fen), months=body.months, loan_id=loan_id
     )

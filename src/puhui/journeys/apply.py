@@ -22,7 +22,8 @@ from puhui.foundation.refusals import Refusal
 from puhui.foundation.runner import run_now
 from puhui.foundation.services import Answer, ServiceAway, Unknown
 from puhui.foundation.work import HOUSE, Actor, Work
-from puhui.rooms import bureau, customers, decisions, histories, ledger
+from puhui.journeys import purchase
+from puhui.rooms import bureau, channels, customers, decisions, histories, ledger
 from puhui.rooms.customers import Level
 from puhui.rooms.decisions import Application, ApplicationState, Facts, Inputs
 from puhui.rooms.histories import Fetch, FetchRefused, History, Records, Report, ReportState
@@ -66,7 +67,7 @@ class Apply(msgspec.Struct):
 
 
 class Proof(msgspec.Struct):
-    """Body of `proof`: a self-supplied paper, and what it says (`income_fen` a month)."""
+    """Body of `proof`: a self-supplied paper, and what it says (`monthly_income_fen`)."""
 
     kind: str
     file_ref: str
@@ -149,6 +150,8 @@ async def _receive(work: Work, session: Session, body: Apply) -> Application:
     if person.level in {Level.NONE, Level.BASIC} or (not person.has_card and person.level is Level.VERIFIED):
         raise FinishIdentityFirst
     await customers.permit(work, customer_id=session.who, item="bureau", purpose="loan")
+    token = body.order_token or session.order_token
+    bought = await purchase.demand(work, token=token, amount_fen=body.amount_fen, months=body.months, purpose=body.purpose)
     application, _ = await decisions.receive(
         work,
         customer_id=session.who,
@@ -158,9 +161,11 @@ async def _receive(work: Work, session: Session, body: Apply) -> Application:
         amount_fen=body.amount_fen,
         months=body.months,
         purpose=body.purpose,
-        scene=body.scene or session.scene,
-        order_token=body.order_token or session.order_token,
+        scene=bought.scene_id if bought else body.scene or session.scene,
+        order_token=token,
     )
+    if bought is not None:
+        await channels.tie_purchase(work, bought, customer_id=session.who, application_id=application.application_id)
     await _start(work, application, 1)
     return application
 
@@ -330,6 +335,7 @@ async def _facts(
         months=application.months,
         purpose=application.purpose,
         region=identity.address_code,
+        is_purchase=bool(application.order_token),
         work=decisions.work_of(known),
         is_verified=person.level in {Level.VERIFIED, Level.EXPIRED, Level.BLOCKED},
         id_expires=identity.expires_on,
@@ -347,7 +353,7 @@ async def _facts(
         held_fen=exposure.held_fen,
         own_installments_fen=_own_installments(loans, history),
         is_white=known.report is None,
-        proven_income_fen=max((proof.fields["income_fen"] for proof in proofs if "income_fen" in proof.fields), default=None),
+        proven_income_fen=decisions.proven_income_fen(proofs),
     )
 
 

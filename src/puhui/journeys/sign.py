@@ -17,11 +17,13 @@ from puhui.engines import law
 from puhui.foundation import flows
 from puhui.foundation.desk import Desk
 from puhui.foundation.flows import Step, Turn
+from puhui.foundation.logs import log
 from puhui.foundation.money import Money
 from puhui.foundation.refusals import Refusal
 from puhui.foundation.runner import run_now
 from puhui.foundation.services import Service
 from puhui.foundation.work import HOUSE, Actor, Work
+from puhui.journeys import purchase
 from puhui.journeys.accept import NotReadyToBorrow, plan_again, table_shown
 from puhui.journeys.instruct import instruct, pay_out_order_id
 from puhui.journeys.let_go import funder_service, start_release
@@ -67,7 +69,7 @@ class Sign(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """Everything a signing needs to know, read in one Work."""
+    """Everything a signing needs to know, read in one Work. `account` gets the money: the person's own, or the shop's whose order it pays."""
 
     agreement: Agreement
     signer: authority.Signer
@@ -174,7 +176,7 @@ async def make(desk: Desk, turn: Turn) -> Turn | None:
     if isinstance(signed, authority.Refused):
         return await _refused(desk, turn, signed.code)
     if isinstance(signed, authority.Silent):
-        return await _again(desk, turn)
+        return await _again(desk, turn, signed.why)
     told, answers = await asyncio.gather(
         rail.set_up_mandate(desk.service("rail"), case.mandate),
         asyncio.gather(*(_confirm(clients[hold.reservation_id], case, hold) for hold in case.holds)),
@@ -182,9 +184,9 @@ async def make(desk: Desk, turn: Turn) -> Turn | None:
     if isinstance(told, rail.Refused):
         return await _refused(desk, turn, told.code)
     if isinstance(told, rail.Silent):
-        return await _again(desk, turn)
+        return await _again(desk, turn, told.why)
     outcome = _sort(case, signed, answers, now=desk.clock.now())
-    return await _again(desk, turn) if outcome is None else await _commit(desk, turn, case, outcome)
+    return await _again(desk, turn, "a funder has not answered") if outcome is None else await _commit(desk, turn, case, outcome)
 
 
 async def _case(work: Work, customer_id: CustomerId, contract_sha256: str) -> _Case:
@@ -198,7 +200,7 @@ async def _case(work: Work, customer_id: CustomerId, contract_sha256: str) -> _C
         signer=authority.Signer(person.name, "id_card", person.id_number.text, person.face_check_id),
         mandate=Mandate(customer_id, annex.mandate_id, agreement.loan_id, annex.account, terms, contract_sha256),
         holds=tuple(hold for hold in holds if hold.state in {HoldState.HELD, HoldState.CONFIRMED} and hold.to_release is None),
-        account=annex.account,
+        account=await purchase.payee(work, customer_id=customer_id, application_id=agreement.application_id) or annex.account,
     )
 
 
@@ -339,8 +341,9 @@ async def _overtaken(desk: Desk, turn: Turn) -> Turn | None:
         return None
 
 
-async def _again(desk: Desk, turn: Turn) -> Turn | None:
+async def _again(desk: Desk, turn: Turn, why: str) -> Turn | None:
     """Wait a little and ask the same under the same keys."""
+    log.warning("sign.waits", flow_id=turn.flow_id, why=why, attempts=turn.attempts)
     async with desk.work(HOUSE) as work:
         return await flows.move(work, turn, due=work.in_a_while(seconds=min(2 ** min(turn.attempts - 1, 6), 60)))
 

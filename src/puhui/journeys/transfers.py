@@ -16,7 +16,7 @@ from puhui.foundation.desk import Desk
 from puhui.foundation.flows import LeaseLost, Step, Turn
 from puhui.foundation.outbox import Callback, Reader, mark_read
 from puhui.foundation.work import HOUSE, Work
-from puhui.journeys import collect, pay_out, reconcile
+from puhui.journeys import collect, pay_out, purchase, reconcile
 from puhui.journeys.instruct import SEALED_CODE, flow_of, is_stopped
 from puhui.rooms import payments
 from puhui.rooms.payments import Happened, OrderState, PaymentOrder, Purpose, RailSays, rail
@@ -174,6 +174,10 @@ async def _book(work: Work, order: PaymentOrder, happened: Happened) -> None:
             await collect.book_credit_back(work, order, happened)
         case Purpose.SETTLEMENT:
             await reconcile.book(work, order, happened)
+        case Purpose.SHOP_REFUND:
+            await purchase.book_refund(work, order, happened)
+        case Purpose.SHOP_RETURN:
+            await purchase.book_return(work, order, happened)
         case _:
             assert_never(order.purpose)
 

@@ -1,7 +1,8 @@
-"""Channels: the doors people come through, their visits, and how each came.
+"""Channels: the doors people come through, their visits, and how each came; what they buy in shops; what partners are told.
 
-Words: entry, scene, session, embedding_token, attribution. Owns the tables of schema `channels`.
-Keeps: a secret opens one visit once; a visit idles 30 minutes and lasts 12 hours at most; a token opens one visit; secrets are kept as hashes.
+Words: entry, scene, session, embedding_token, attribution, purchase. Owns the tables of schema `channels`.
+Keeps: a secret opens one visit once; a visit idles 30 minutes and lasts 12 hours at most; a token opens one visit; secrets are kept as hashes;
+one application pays one purchase; what a shop has got and given back is what its lines tell.
 Emits: SessionOpened.
 """
 
@@ -36,7 +37,41 @@ from puhui.rooms.channels.operations import (
     session_in,
     tidy,
 )
+from puhui.rooms.channels.purchase import (
+    OrderDoesNotFit,
+    OrderTaken,
+    OrderUnknown,
+    Purchase,
+    PurchaseItem,
+    PurchaseState,
+    RefundNotPossible,
+)
+from puhui.rooms.channels.purchase_store import (
+    PurchaseRefund,
+    SettlementRow,
+    merchant_positions,
+    merchants_on,
+    purchase_faults,
+    settlement_rows,
+)
+from puhui.rooms.channels.purchase_store import of_application as purchase_of_application
+from puhui.rooms.channels.purchase_store import of_loan as purchase_of_loan
+from puhui.rooms.channels.purchase_store import refund_of_payment as purchase_refund_of_payment
 from puhui.rooms.channels.scene import NoSuchScene, Refund, RefundRule, Scene, scene, scenes
+from puhui.rooms.channels.selling import (
+    ask_refund,
+    deliver_purchase,
+    demand_purchase,
+    find_purchase,
+    lapse_purchase,
+    note_funded,
+    note_refund,
+    note_returned,
+    quote_purchase,
+    settle_purchases,
+    tie_purchase,
+    untie_purchase,
+)
 from puhui.rooms.channels.store import Visit, device_of, entries_used
 from puhui.rooms.channels.token import EmbeddingToken, TokenRefused, read_token, write_token
 
@@ -50,24 +85,36 @@ __all__ = [
     "EntryState",
     "NoSuchScene",
     "Opened",
+    "OrderDoesNotFit",
+    "OrderTaken",
+    "OrderUnknown",
     "PlatformUser",
+    "Purchase",
+    "PurchaseItem",
+    "PurchaseRefund",
+    "PurchaseState",
     "Recognized",
     "Refund",
+    "RefundNotPossible",
     "RefundRule",
     "Scene",
     "SecretSpent",
     "SessionOver",
     "SessionTaken",
+    "SettlementRow",
     "TokenRefused",
     "Visit",
     "WrongEntry",
     "all_entries",
+    "ask_refund",
     "attach",
     "change_entry",
     "codes",
     "consume_token",
     "count_code",
+    "deliver_purchase",
     "demand_open",
+    "demand_purchase",
     "device_of",
     "end",
     "end_all_of",
@@ -77,17 +124,33 @@ __all__ = [
     "erase",
     "exchange",
     "export",
+    "find_purchase",
     "find_visit",
     "is_proven",
     "issuer_of",
+    "lapse_purchase",
+    "merchant_positions",
+    "merchants_on",
+    "note_funded",
     "note_proven",
+    "note_refund",
+    "note_returned",
     "open_session",
     "platform_of",
+    "purchase_faults",
+    "purchase_of_application",
+    "purchase_of_loan",
+    "purchase_refund_of_payment",
+    "quote_purchase",
     "read_token",
     "recognize",
     "scene",
     "scenes",
     "session_in",
+    "settle_purchases",
+    "settlement_rows",
     "tidy",
+    "tie_purchase",
+    "untie_purchase",
     "write_token",
 ]

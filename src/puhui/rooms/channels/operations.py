@@ -8,7 +8,7 @@ from typing import Any
 
 from puhui.foundation.refusals import NotFound, Refusal, WrongState
 from puhui.foundation.work import Work
-from puhui.rooms.channels import store
+from puhui.rooms.channels import purchase_store, store
 from puhui.rooms.channels.entry import (
     FOLLOWS,
     Entry,
@@ -268,6 +268,11 @@ async def export(work: Work, *, customer_id: str) -> dict[str, Any]:
     return {
         "visits": [dict(row) for row in await store.sessions_of(work, customer_id)],
         "attributions": [dict(row) for row in await store.attributions_of(work, customer_id)],
+        "purchases": [
+            {"order_id": one.order_id, "merchant_id": one.merchant_id, "amount_fen": one.amount_fen, "state": one.state.value,
+             "items": [item.title for item in one.items]}
+            for one in await purchase_store.of_customer(work, customer_id)
+        ],
     }
 
 

@@ -104,3 +104,115 @@ select count(*)::int from channels.codes_sent where phone_blind = :phone_blind a
 
 -- name: drop_old_codes
 delete from channels.codes_sent where at < :before;
+
+-- name: add_purchase
+insert into channels.purchases (merchant_id, order_id, scene_id, amount_fen, items, buyer_ref, return_url, token_hash, quoted_at, lapses_at)
+values (:merchant_id, :order_id, :scene_id, :amount_fen, :items, :buyer_ref, :return_url, :token_hash, :at, :lapses_at)
+on conflict (merchant_id, order_id) do nothing;
+
+-- name: find_purchase
+select * from channels.purchases where merchant_id = :merchant_id and order_id = :order_id;
+
+-- name: lock_purchase
+select * from channels.purchases where merchant_id = :merchant_id and order_id = :order_id for update;
+
+-- name: purchase_by_token
+select * from channels.purchases where token_hash = :token_hash for update;
+
+-- name: purchase_of_application
+select * from channels.purchases where customer_id = :customer_id and application_id = :application_id;
+
+-- name: purchase_of_loan
+select * from channels.purchases where customer_id = :customer_id and loan_id = :loan_id;
+
+-- name: purchases_of
+select * from channels.purchases where customer_id = :customer_id order by quoted_at, merchant_id, order_id;
+
+-- name: tie_purchase
+update channels.purchases set customer_id = :customer_id, application_id = :application_id
+where merchant_id = :merchant_id and order_id = :order_id and funded_on is null;
+
+-- name: untie_purchase
+update channels.purchases set customer_id = null, application_id = null
+where customer_id = :customer_id and application_id = :application_id and funded_on is null;
+
+-- name: fund_purchase
+update channels.purchases set loan_id = :loan_id, funded_on = :funded_on, term_until = :term_until
+where merchant_id = :merchant_id and order_id = :order_id;
+
+-- name: deliver_purchase
+update channels.purchases set delivered_on = :delivered_on where merchant_id = :merchant_id and order_id = :order_id;
+
+-- name: set_refunds
+update channels.purchases set refund_asked_fen = :refund_asked_fen, refunded_fen = :refunded_fen
+where merchant_id = :merchant_id and order_id = :order_id;
+
+-- name: settle_purchase
+update channels.purchases set settled_on = :settled_on where merchant_id = :merchant_id and order_id = :order_id;
+
+-- name: cancel_purchase
+update channels.purchases set cancelled_on = :cancelled_on, settled_on = null, why = :why where merchant_id = :merchant_id and order_id = :order_id;
+
+-- name: open_purchases
+select * from channels.purchases where funded_on is not null and settled_on is null and cancelled_on is null
+order by merchant_id, order_id;
+
+-- name: add_refund
+insert into channels.purchase_refunds (merchant_id, refund_id, order_id, amount_fen, reason, payment_order_id, state, asked_on)
+values (:merchant_id, :refund_id, :order_id, :amount_fen, :reason, :payment_order_id, 'asked', :asked_on)
+on conflict (merchant_id, refund_id) do nothing;
+
+-- name: find_refund
+select merchant_id, refund_id, order_id, amount_fen, payment_order_id, state from channels.purchase_refunds
+where merchant_id = :merchant_id and refund_id = :refund_id;
+
+-- name: refund_of_payment
+select merchant_id, refund_id, order_id, amount_fen, payment_order_id, state from channels.purchase_refunds
+where payment_order_id = :payment_order_id;
+
+-- name: refunds_of
+select merchant_id, refund_id, order_id, amount_fen, payment_order_id, state from channels.purchase_refunds
+where merchant_id = :merchant_id and order_id = :order_id order by asked_on, refund_id;
+
+-- name: set_refund
+update channels.purchase_refunds set state = :state, ended_on = :ended_on where merchant_id = :merchant_id and refund_id = :refund_id;
+
+-- name: add_purchase_event
+insert into channels.purchase_events (merchant_id, order_id, no, event, business_date, amount_fen, fee_fen, at)
+select :merchant_id::text, :order_id::text,
+    1 + coalesce((select max(no) from channels.purchase_events where merchant_id = :merchant_id and order_id = :order_id), 0),
+    :event, :business_date, :amount_fen, :fee_fen, :at;
+
+-- name: purchase_events_on
+select business_date, order_id, event, amount_fen, fee_fen from channels.purchase_events
+where business_date = :business_date and merchant_id = :merchant_id order by order_id, no;
+
+-- name: merchants_on
+select distinct merchant_id from channels.purchase_events where business_date = :business_date order by merchant_id;
+
+-- name: merchant_positions
+-- What the rail account of each shop gained by our hand, as the events tell it.
+select merchant_id, sum(case event when 'funded' then amount_fen when 'refund_given_back' then amount_fen
+                                   when 'refunded' then -amount_fen when 'returned' then -amount_fen else 0 end)::bigint as gained_fen
+from channels.purchase_events group by merchant_id order by merchant_id;
+
+-- name: purchase_faults
+-- A purchase whose figures are not those of its events and refunds. Nothing may come back.
+with told as (
+    select merchant_id, order_id,
+           coalesce(sum(amount_fen) filter (where event = 'funded'), 0) as funded_fen,
+           coalesce(sum(amount_fen) filter (where event = 'refunded'), 0) as refunded_fen,
+           coalesce(sum(amount_fen) filter (where event = 'refund_given_back'), 0) as given_back_fen
+    from channels.purchase_events group by merchant_id, order_id),
+asked as (
+    select merchant_id, order_id,
+           coalesce(sum(amount_fen) filter (where state = 'paid'), 0) as paid_fen,
+           coalesce(sum(amount_fen) filter (where state in ('asked', 'paid')), 0) as asked_fen
+    from channels.purchase_refunds group by merchant_id, order_id)
+select p.merchant_id, p.order_id, p.amount_fen, p.refund_asked_fen, p.refunded_fen
+from channels.purchases p left join told t using (merchant_id, order_id) left join asked a using (merchant_id, order_id)
+where coalesce(t.funded_fen, 0) <> case when p.funded_on is null then 0 else p.amount_fen end
+   or coalesce(t.refunded_fen, 0) - coalesce(t.given_back_fen, 0) <> p.refunded_fen
+   or coalesce(a.paid_fen, 0) <> p.refunded_fen
+   or coalesce(a.asked_fen, 0) <> p.refund_asked_fen
+order by p.merchant_id, p.order_id;

@@ -41,6 +41,8 @@ class Purpose(Enum):
     BY_MANDATE = "by_mandate"
     CREDIT_BACK = "credit_back"
     SETTLEMENT = "settlement"
+    SHOP_REFUND = "shop_refund"
+    SHOP_RETURN = "shop_return"
 
 
 class RailState(Enum):
