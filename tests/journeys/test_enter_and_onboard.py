@@ -11,6 +11,7 @@ import pytest
 import puhui_town.breaches
 import puhui_town.checks
 import puhui_town.entries
+import puhui_town.people
 import puhui_town.rail
 from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import BadField, Refusal
@@ -20,12 +21,11 @@ from puhui.journeys import cases, enter, onboard, privacy
 from puhui.rooms import channels, customers, histories
 from puhui.vocabulary.steps import Session, State, StepAnswer
 from puhui_town.checks.pictures import Picture, draw
-from puhui_town.people.install import move_in
 from puhui_town.wire import Clock as TownClock
 from puhui_town.wire import ClockMode, Config, Town, open_town
 from puhui_town.wire.signing import PublicKey
 
-INSTALLS = (puhui_town.breaches.install, move_in, puhui_town.checks.install, puhui_town.rail.install, puhui_town.entries.install)
+INSTALLS = (puhui_town.breaches.install, puhui_town.people.install, puhui_town.checks.install, puhui_town.rail.install, puhui_town.entries.install)
 UNTIL = date(2028, 9, 1)
 
 

@@ -151,6 +151,7 @@ async def identity(desk: Desk, *, session: Session, body: IdentityBody, key: str
             await customers.note_check(work, customer_id=session.who, check_id=told.checks[kind].check_id, result=answer or {})
     papers = _judge(told)
     async with desk.work(Actor("customer", session.who)) as work:
+        await customers.lock_id_number(work, claim.number)
         screening = await _screen(work, session.who, told)
         customer_id = await customers.identify(
             work,

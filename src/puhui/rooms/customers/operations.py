@@ -255,6 +255,11 @@ def demand_fitting_face(*, live_ppm: int, same_ppm: int, attack: str = "") -> No
         raise FaceDoesNotFit
 
 
+async def lock_id_number(work: Work, number: IdNumber) -> None:
+    """Wait for whoever else is just showing papers with this number. Taken before any row is locked, so that nobody waits in a ring."""
+    await store.lock_id(work, number)
+
+
 async def identify(
     work: Work, *, customer_id: str, device_id: str, name: str, number: IdNumber, papers: Papers, screening: Screening, place: str, place_kind: str
 ) -> str:
@@ -265,6 +270,7 @@ async def identify(
     """
     if papers.expires_on < work.today:
         raise PapersRunOut(expires_on=papers.expires_on.isoformat())
+    await lock_id_number(work, number)
     await demand_usable(work, customer_id)
     mine = await store.find_identity(work, customer_id)
     if mine is not None and mine.id_number != number:

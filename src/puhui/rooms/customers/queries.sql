@@ -58,6 +58,10 @@ where c.customer_id = :customer_id;
 select i.*, c.phone_sealed, c.living_place_code, c.living_place_kind
 from customers.identities i join customers.customers c using (customer_id) where i.customer_id = :customer_id;
 
+-- name: lock_id
+-- Two who claim one id number wait for each other, whoever they are.
+select pg_advisory_xact_lock(hashtextextended('customers.id|' || encode(:id_blind, 'hex'), 0));
+
 -- name: who_has_id
 select customer_id from customers.identities where id_blind = :id_blind;
 

@@ -182,6 +182,10 @@ async def find_identity(work: Work, customer_id: str) -> Identity | None:
     )
 
 
+async def lock_id(work: Work, number: IdNumber) -> None:
+    await SQL.lock_id.value(work, id_blind=work.keys.blind("id_number", number.text))
+
+
 async def who_has_id(work: Work, number: IdNumber) -> str | None:
     found: str | None = await SQL.who_has_id.value(work, id_blind=work.keys.blind("id_number", number.text))
     return found
