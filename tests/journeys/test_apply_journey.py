@@ -202,7 +202,7 @@ async def test_what_was_not_allowed_is_not_asked_and_not_missing_income_asks_for
     assert (answer.state, answer.show["wanted"]) == (State.PROOF, ["income"])
     async with house.work() as work:
         file = await customers.take_file(work, owner=session.who, key="f", encoded=b"%PDF-1.4 x", media_type="application/pdf")
-    body = apply.Proof("income", file.file_ref, {"income_fen": 600_000})
+    body = apply.Proof("income", file.file_ref, {"monthly_income_fen": 600_000})
     again = await apply.proof(house, session=session, body=body, key="k2")
     assert again.state is State.OFFERED
     assert sorted(world.asked) == ["bureau", "telco"], "nothing is asked twice for one application"

@@ -71,6 +71,10 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
         "en": "With the income we see (about {income} yuan a month) this loan would be too heavy. Come back when it is higher or proven.",
     },
     "debt-heavy": {"zh": "您每月要还别处的钱已占收入的{share}%。还掉一些之后再申请会更稳妥。", "en": "Other installments already take {share} % of your income. Paying some of them off will help."},
+    "purchase-too-dear": {
+        "zh": "这笔订单（{amount}元）超过了目前可以借给您的额度（{limit}元）。选价格低一些的商品可以再试。",
+        "en": "This order ({amount} yuan) is more than we can lend you now ({limit} yuan). You may try again with something less dear.",
+    },
     "exposure-full": {"zh": "您在我们这里的借款已经到了每人的上限，还一部分之后可以再借。", "en": "You have reached the most that one person may owe us; pay some back and you may borrow again."},
     "score-low": {"zh": "综合您授权的资料，我们暂时还不能借给您。", "en": "From all the data you let us see, we cannot lend to you now."},
     # what a score speaks of

@@ -106,6 +106,13 @@ def test_a_white_person_starts_on_the_ladder_and_climbs_it(artefacts) -> None:
     assert first.limit_fen < grown.limit_fen <= 500_000
 
 
+def test_an_order_of_a_shop_is_paid_whole_or_not_at_all(artefacts) -> None:
+    whole = decide(inputs(safe(artefacts), is_purchase=True, amount_fen=239_900, months=9), artefacts)
+    assert {(offer.amount_min_fen, offer.amount_max_fen, offer.months) for offer in whole.offers} == {(239_900, 239_900, (9,))}
+    dear = decide(inputs(safe(artefacts) | {"application.income": 150_000}, is_purchase=True, amount_fen=1_239_900, months=9), artefacts)
+    assert [(reason.code, reason.flips_alone) for reason in dear.reasons] == [("purchase-too-dear", True)]
+
+
 def test_a_risky_person_is_declined_for_what_weighs_most_or_told_that_nothing_small_would_help(artefacts) -> None:
     outcome = decide(inputs(risky(artefacts)), artefacts)
     assert outcome.answer is Answer.DECLINED

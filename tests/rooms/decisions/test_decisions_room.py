@@ -162,8 +162,8 @@ async def test_proof_lets_the_application_wait_again(house, artefacts) -> None:
         _, outcome = await decisions.decide_application(work, application=application, inputs=inputs, sources={})
         assert outcome.answer is Answer.PROOF
         with pytest.raises(BadField):
-            await decisions.add_proof(work, customer_id=LI, kind="income", file_ref="f1", fields={"income_fen": -1})
-        waiting = await decisions.add_proof(work, customer_id=LI, kind="income", file_ref="f1", fields={"income_fen": 700_000})
+            await decisions.add_proof(work, customer_id=LI, kind="income", file_ref="f1", fields={"monthly_income_fen": -1})
+        waiting = await decisions.add_proof(work, customer_id=LI, kind="income", file_ref="f1", fields={"monthly_income_fen": 700_000})
         inputs = replace(inputs, facts=replace(inputs.facts, proven_income_fen=700_000))
         record, outcome = await decisions.decide_application(work, application=waiting, inputs=inputs, sources={})
     assert (record.kind, record.k, outcome.answer) == ("proof", 2, Answer.OFFER)

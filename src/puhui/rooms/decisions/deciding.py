@@ -155,16 +155,14 @@ def _ground(inputs: Inputs, artefacts: Artefacts) -> Ground:
         return Ground(Answer.PROOF, score, band.name, limit, (), told, codes, tuple(rule.rule.wanted for rule in proofs))
     if obstacle := _shortfall(inputs, artefacts, limit, score):
         return Ground(Answer.DECLINED, score, band.name, limit, (), (obstacle,), (*codes, obstacle.code), ())
-    return Ground(Answer.OFFER, score, band.name, limit, _offers(product, limit, rate), (), codes, ())
+    return Ground(Answer.OFFER, score, band.name, limit, _offers(inputs, product, limit, rate), (), codes, ())
 
 
-def _offers(product: Product, limit: Limit, rate_ppm: int) -> tuple[OfferTerms, ...]:
-    """One range a method. None over the limit, none over the cap: the rate was lowered until its worst point fits."""
-    worst = all_in_max_ppm(product, rate_ppm)
-    return tuple(
-        OfferTerms(method, product.amount_min_fen, limit.amount_max_fen, product.amount_step_fen, limit.months, rate_ppm, worst)
-        for method in product.methods
-    )
+def _offers(inputs: Inputs, product: Product, limit: Limit, rate_ppm: int) -> tuple[OfferTerms, ...]:
+    """One range a method; for an order of a shop the range is its price. None over the limit, none over the cap: the rate was lowered until it fits."""
+    worst, asked = all_in_max_ppm(product, rate_ppm), inputs.facts.amount_fen
+    least, most, step = (asked, asked, asked) if inputs.facts.is_purchase else (product.amount_min_fen, limit.amount_max_fen, product.amount_step_fen)
+    return tuple(OfferTerms(method, least, most, step, limit.months, rate_ppm, worst) for method in product.methods)
 
 
 def _policy_obstacle(code: str, condition: str, parameters: Any, slots: Slots) -> Obstacle:
@@ -181,7 +179,7 @@ def _shortfall(inputs: Inputs, artefacts: Artefacts, limit: Limit, score: Score)
         free = replace(facts, owed_fen=0, held_fen=0)
         return Obstacle("exposure-full", (Reason("exposure-full"),), lambda at: replace(at, facts=free))
     if income >= product.affordability.income_min_fen and limit.amount_max_fen >= product.amount_min_fen:
-        return None
+        return _too_dear(inputs, limit)
     service = inputs.values["application.debt_service"]
     other = (service if isinstance(service, int) else 0) + facts.own_installments_fen
     if income and other * 1_000_000 // income > DEBT_HEAVY_PPM and income >= product.affordability.income_min_fen:
@@ -189,6 +187,14 @@ def _shortfall(inputs: Inputs, artefacts: Artefacts, limit: Limit, score: Score)
         return Obstacle("debt-heavy", (reason,), _without_debt)
     reason = Reason("income-low", {"income": yuan(income)})
     return Obstacle("income-low", (reason,), lambda at: replace(at, facts=replace(at.facts, proven_income_fen=ENOUGH_FEN)))
+
+
+def _too_dear(inputs: Inputs, limit: Limit) -> Obstacle | None:
+    """An order of a shop that costs more than may be lent."""
+    if not inputs.facts.is_purchase or inputs.facts.amount_fen <= limit.cap_fen:
+        return None
+    reason = Reason("purchase-too-dear", {"amount": yuan(inputs.facts.amount_fen), "limit": yuan(limit.amount_max_fen)})
+    return Obstacle(reason.code, (reason,), lambda at: replace(at, facts=replace(at.facts, amount_fen=limit.amount_max_fen)))
 
 
 def _without_debt(inputs: Inputs) -> Inputs:

@@ -15,7 +15,7 @@ from puhui.rooms.decisions.scorecard import canonical
 class Facts:
     """What is known of the person and the wish, apart from variables. Amounts are fen, ages years; `work` and `region` are "" where unknown.
 
-    `hours_since_new_device`: since this device, and `hours_since_new_card`: since this card was first seen with a person known before; None
+    `is_purchase`: the money is for one order of a shop, so it is that amount and term or none. `hours_since_new_device`: since this device, and `hours_since_new_card`: since this card was first seen with a person known before; None
     for a person's first. `owed_fen` and `held_fen` are his exposure with us; `months_clean` months with us in which something was paid and nothing late.
     """
 
@@ -25,6 +25,7 @@ class Facts:
     months: int
     purpose: str
     region: str
+    is_purchase: bool = False
     work: str = ""
     is_verified: bool = True
     id_expires: date | None = None

@@ -15,9 +15,10 @@ THIN_DAYS = 180
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """The most that may be lent, floored to the product's step, for which terms; `binding` names what holds it down."""
+    """The most that may be lent, floored to the product's step (`amount_max_fen`) and not (`cap_fen`), for which terms; `binding` names what holds it."""
 
     amount_max_fen: int
+    cap_fen: int
     months: tuple[int, ...]
     binding: str
     ladder: str
@@ -65,8 +66,9 @@ def limit_of(inputs: Inputs, product: Product, band: Band, rate_ppm: int) -> Lim
     bare = min(caps.values())
     wanted = min(facts.amount_fen, bare)
     by_months = {months: affordable_fen(means, rate_ppm, months) for months in product.months}
-    terms = tuple(months for months in product.months if by_months[months] >= wanted) or (product.months[-1],)
+    offered = (facts.months,) if facts.is_purchase else product.months
+    terms = tuple(months for months in offered if by_months[months] >= wanted) or (offered[-1],)
     caps["means"] = min(by_months[months] for months in terms)
     binding = min(caps, key=lambda name: (caps[name], name))
     amount = max(caps[binding], 0) // product.amount_step_fen * product.amount_step_fen
-    return Limit(amount, terms, binding, step.step if step else "")
+    return Limit(amount, max(caps[binding], 0), terms, binding, step.step if step else "")

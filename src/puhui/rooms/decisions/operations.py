@@ -28,6 +28,7 @@ SET_ASIDE = frozenset(
     {"screening-hit", "device-busy", "applied-often", "takeover-signs", "face-not-matched", "card-not-matched", "income-unknown", "too-old"}
 )
 MOST = 500
+INCOME = "monthly_income_fen"
 PROOF_DAYS = 14
 
 
@@ -137,8 +138,8 @@ async def add_proof(work: Work, *, customer_id: str, kind: str, file_ref: str, f
         raise NotFound(what="application", which="in progress")
     if application.state not in {ApplicationState.PROOF, ApplicationState.WAITING}:
         raise WrongState(what="the application", state=application.state.value, possible="proof")
-    if "income_fen" in fields and not (type(fields["income_fen"]) is int and 0 <= fields["income_fen"] <= 10**10):
-        raise BadField(field="fields.income_fen", why="it is no amount of fen")
+    if INCOME in fields and not (type(fields[INCOME]) is int and 0 <= fields[INCOME] <= 10**10):
+        raise BadField(field=f"fields.{INCOME}", why="it is no amount of fen")
     await store.add_proof(work, customer_id, application.application_id, kind, file_ref, fields)
     await store.set_application_state(work, application, ApplicationState.WAITING)
     return replace(application, state=ApplicationState.WAITING)
@@ -507,6 +508,11 @@ def explained(record: Record) -> dict[str, Any]:
 async def product_of(work: Work, record: Record) -> Product:
     """Give the product as it was when the decision was made."""
     return read_product(await store.artefact(work, record.artefacts["product"]))
+
+
+def proven_income_fen(proofs: Sequence[Proof]) -> int | None:
+    """Give the monthly income that the papers sent show: the largest of them, None if none shows any."""
+    return max((proof.fields[INCOME] for proof in proofs if INCOME in proof.fields), default=None)
 
 
 async def proofs_of(work: Work, customer_id: str, application_id: str) -> list[Proof]:
