@@ -1,11 +1,11 @@
 """Variables speak of the past only, and never take what is missing for zero."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from puhui.rooms.decisions.first_variables import all_variables, compute, names, variable
 from puhui.rooms.decisions.known import (
