@@ -30,6 +30,7 @@ from puhui.foundation.work import HOUSE, Actor, Work
 SQL = sql.load(__file__)
 AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
 PATIENCE_S = 60.0
+DURABLE, QUICK = "begin", "begin; set local synchronous_commit = off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Desk:
 
         Waits up to 60 s for a database that is restarting, before the block begins and never after.
         """
-        connection, transaction = await self._begin()
+        connection = await self._begin(DURABLE if durable else QUICK)
         try:
             at = self.clock.now()
             work = Work(connection, at, business_date(at), actor, self.clock, self.keys)
@@ -77,12 +78,10 @@ class Desk:
                 yield work
                 if work.told:
                     await outbox.write(work, work.told)
-                if not durable:
-                    await connection.execute("set local synchronous_commit = off")
             except BaseException:
-                await _undo(transaction)
+                await _undo(connection)
                 raise
-            await transaction.commit()
+            await connection.execute("commit")
         finally:
             await self.pool.release(connection)
         if work.told:
@@ -103,14 +102,14 @@ class Desk:
         await self.session.close()
         await asyncio.wait_for(self.pool.close(), 10)
 
-    async def _begin(self) -> tuple[asyncpg.Connection, Any]:
+    async def _begin(self, opening: str) -> asyncpg.Connection:
+        """Take a connection and open its transaction; a database that is away is waited for."""
         waited = 0.0
         while True:
             connection = None
             try:
                 connection = await self.pool.acquire(timeout=PATIENCE_S)
-                transaction = connection.transaction()
-                await transaction.start()
+                await connection.execute(opening)
             except AWAY:
                 if connection is not None:
                     await self.pool.release(connection)
@@ -118,13 +117,18 @@ class Desk:
                     raise
                 waited += 0.25
                 await asyncio.sleep(0.25)
+            except BaseException:
+                if connection is not None:
+                    connection.terminate()
+                    await self.pool.release(connection)
+                raise
             else:
-                return connection, transaction
+                return connection
 
 
 async def open_desk(config: Config, wiring: Wiring, *, owner: str, database_url: str = "", clock: Clock | None = None) -> Desk:
     """Open the desk: keys, database pool, clock, outside clients. Keys are made on a first run on loopback only."""
-    pool = await asyncpg.create_pool(database_url or config.database_url, min_size=1, max_size=config.pool_size, init=_speak_json, timeout=PATIENCE_S)
+    pool = await asyncpg.create_pool(database_url or config.database_url, min_size=1, max_size=config.pool_size, init=_speak_json, reset=_as_it_is, timeout=PATIENCE_S)
     key = load_private(config.lender_key_path, "lender-1", make=config.is_loopback)
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30), auto_decompress=False)
     known_clock = clock or await stored_clock(pool, config)
@@ -180,8 +184,13 @@ async def _speak_json(connection: asyncpg.Connection) -> None:
     )
 
 
-async def _undo(transaction: Any) -> None:
+async def _undo(connection: asyncpg.Connection) -> None:
+    """Undo the transaction; a connection that cannot even do that is thrown away, and the server undoes it."""
     try:
-        await transaction.rollback()
-    except AWAY:
-        return
+        await connection.execute("rollback")
+    except (*AWAY, asyncpg.PostgresError, asyncio.CancelledError):
+        connection.terminate()
+
+
+async def _as_it_is(_connection: asyncpg.Connection) -> None:
+    """A connection comes back without session state: every transaction of ours ends, and every lock is the transaction's."""

@@ -138,6 +138,27 @@ async def forget_leases(work: Work, owner: str) -> int:
     return await SQL.forget_leases.run(work, owner=owner)
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What there is to do up to an instant, and when a flow is due next (None: none lives)."""
+
+    has_callbacks: bool
+    has_flows: bool
+    has_events: bool
+    next_due: datetime | None
+
+    @property
+    def is_nothing(self) -> bool:
+        return not (self.has_callbacks or self.has_flows or self.has_events)
+
+
+async def waiting(work: Work, until: datetime) -> Waiting:
+    """Look what waits, callbacks and events included, in one statement."""
+    row = await SQL.waiting.row(work, until=until)
+    assert row is not None
+    return Waiting(row["has_callbacks"], row["has_flows"], row["has_events"], row["next_due"])
+
+
 async def next_due(work: Work) -> datetime | None:
     due: datetime | None = await SQL.next_due.value(work)
     return due

@@ -54,6 +54,17 @@ update foundation.flows set lease_until = null, owner = null where owner = :owne
 -- name: next_due
 select min(due) from foundation.flows where ended_at is null;
 
+-- name: waiting
+-- What there is to do up to an instant, in one look, and when a flow is due next.
+select
+    exists (select 1 from foundation.callbacks where read_at is null and tries < 20) as has_callbacks,
+    exists (
+        select 1 from foundation.flows
+        where ended_at is null and due <= :until and (lease_until is null or lease_until < clock_timestamp())
+    ) as has_flows,
+    exists (select 1 from foundation.events where answered_at is null) as has_events,
+    (select min(due) from foundation.flows where ended_at is null) as next_due;
+
 -- name: add_events
 insert into foundation.events (kind, customer_id, at, body)
 select kind, customer_id, at, body::jsonb

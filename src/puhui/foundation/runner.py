@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from puhui.foundation import flows, outbox
 from puhui.foundation.clock import ClockMode
 from puhui.foundation.desk import AWAY, Desk
-from puhui.foundation.flows import LeaseLost, Turn
+from puhui.foundation.flows import LeaseLost, Turn, Waiting
 from puhui.foundation.logs import log
 from puhui.foundation.outbox import Callback, Stored
 from puhui.foundation.work import Work
@@ -34,13 +34,32 @@ async def run_now(desk: Desk, flow_id: str, *, patience_s: float = 0.8) -> bool:
 
 
 async def drain(desk: Desk, until: datetime | None = None) -> int:
-    """Do everything due up to `until` (now, if none is given): inbox, flows, events, in turn, until a round does nothing. Gives how much was done."""
+    """Do everything due up to `until` (now, if none is given) and give how much was done."""
+    did, _ = await drain_and_look(desk, until)
+    return did
+
+
+async def drain_and_look(desk: Desk, until: datetime | None = None) -> tuple[int, Waiting]:
+    """Do everything due: inbox, flows, events, in turn, until nothing waits; give how much was done, and the last look."""
     total = 0
     while True:
-        did = await read_inbox(desk) + await run_due(desk, until or desk.clock.now()) + await dispatch(desk)
+        looked = await look(desk, until)
+        did = 0
+        if looked.has_callbacks:
+            did += await read_inbox(desk)
+        if looked.has_flows:
+            did += await run_due(desk, until or desk.clock.now())
+        if looked.has_events:
+            did += await dispatch(desk)
         if not did:
-            return total
+            return total, looked
         total += did
+
+
+async def look(desk: Desk, until: datetime | None = None) -> Waiting:
+    """See what waits, without doing it."""
+    async with desk.work(durable=False) as work:
+        return await flows.waiting(work, until or work.at)
 
 
 async def serve(desk: Desk, stop: asyncio.Event) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from puhui.foundation.refusals import Refusal
 from puhui.foundation.signing import PrivateKey, sign_request
 
 ROUNDS_MAX = 200
+FAR = datetime.max.replace(tzinfo=UTC)
 
 
 class SideAway(Refusal):
@@ -90,17 +91,17 @@ class Driver:
             self.on_step(to)
 
     async def settle(self, at: datetime) -> datetime | None:
-        """Let the sides run at one instant until nothing is left; give the next due time."""
-        for _ in range(ROUNDS_MAX):
-            done, dues = 0, []
-            for side in self.sides:
-                did, due = await self.advance(side, at, run=True)
-                done += did
-                if due is not None:
-                    dues.append(due)
-            self.did += done
-            if not done:
-                return min(dues, default=None)
+        """Let the sides run at one instant until each is quiet since any other last did something; give the next due time."""
+        quiet, dues = 0, dict.fromkeys((side.name for side in self.sides), at)
+        for turn in range(ROUNDS_MAX * len(self.sides)):
+            side = self.sides[turn % len(self.sides)]
+            did, due = await self.advance(side, at, run=True)
+            dues[side.name] = due or FAR
+            self.did += did
+            quiet = 1 if did else quiet + 1
+            if quiet >= len(self.sides):
+                following = min(dues.values())
+                return None if following == FAR else following
         raise NeverQuiet(at=at.isoformat(), rounds=ROUNDS_MAX)
 
 

@@ -7,11 +7,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from puhui.foundation import flows
 from puhui.foundation.clock import ClockMode
 from puhui.foundation.desk import Desk, store_clock
 from puhui.foundation.refusals import BadField, Refusal
-from puhui.foundation.runner import drain
+from puhui.foundation.runner import drain_and_look
 from puhui.web.wire import Reply, Signed, answer_signed, parse
 
 
@@ -50,12 +49,12 @@ async def _advance(desk: Desk, signed: Signed) -> Reply:
     to = body.to.astimezone(UTC)
     if to > desk.clock.now():
         desk.clock.step_to(to)
-        async with desk.work() as work:
+        async with desk.work(durable=False) as work:
             await store_clock(work)
-    did = await drain(desk, to) if body.run else 0
-    async with desk.work(durable=False) as work:
-        due = await flows.next_due(work)
+    if not body.run:
+        return Reply({"quiet": True, "did": 0})
+    did, looked = await drain_and_look(desk, to)
     answer: dict[str, Any] = {"quiet": True, "did": did}
-    if due is not None:
-        answer["next_due"] = due.isoformat()
+    if looked.next_due is not None:
+        answer["next_due"] = looked.next_due.isoformat()
     return Reply(answer)
