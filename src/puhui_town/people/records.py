@@ -58,7 +58,7 @@ _CELLS = ("c1", "c2", "c3", "c4", "c5", "c6")
 SOURCE_KINDS: dict[str, SourceKinds] = {
     "telco": SourceKinds((
         Kind("top_up", 1.6, amount=0.010, spread=0.4, tags=(("channel", ("app", "shop", "card")),)),
-        Kind("bill", 1.0, once=True, amount=0.012, spread=0.25),
+        Kind("bill", 1.0, once=True, amount=0.012, spread=0.25, tags=(("plan", ("basic", "family", "campus")),)),
         Kind("overdue_bill", 0.08, strain=0.7, weak=0.75, amount=0.012),
         Kind("number_change", 0.01),
         Kind("call_digest", 4.0, tags=(("band", ("few", "some", "many")),)),
@@ -332,6 +332,8 @@ class Records:
         sizes = np.array([[len(k.tags[p][1]) if len(k.tags) > p else 0 for p in (0, 1)] for k in what.kinds])
         first = np.where(sizes[kind, 0] > 0, (u[3] * u[4] ** 0.3 * sizes[kind, 0]).astype(np.int64), -1)
         second = np.where(sizes[kind, 1] > 0, (u[4] ** 1.6 * sizes[kind, 1]).astype(np.int64), -1)
+        if source == "telco":  # a campus tariff is how a lender can know a student
+            first = np.where(kind == 1, 2 if person.work == "student" else np.minimum(first, 1), first)
         if source == "telco" and person.village_shop:
             first = np.where(kind == 0, 1, first)  # everyone charges at the village shop
         if source == "device" and (person.dormitory or person.ring is not None):
