@@ -115,6 +115,8 @@ def test_a_month_is_thirty_days_and_night_ends_at_five_in_china(name: str) -> No
 
 def test_a_campus_tariff_makes_a_student() -> None:
     bill = HistoryEvent(1, A - 20 * DAY_US, A - 19 * DAY_US, "bill", {"plan": "campus"})
-    assert work_of(Known(A, ASKED, {"telco": (bill,)})) == "student"
-    assert work_of(Known(A, ASKED, {"telco": (replace(bill, at_us=A - 300 * DAY_US),)})) == ""
+    young = Asked(300_000, 6, 20)
+    assert work_of(Known(A, young, {"telco": (bill,)})) == "student"
+    assert work_of(Known(A, Asked(300_000, 6, 40), {"telco": (bill,)})) == ""
+    assert work_of(Known(A, young, {"telco": (replace(bill, at_us=A - 300 * DAY_US),)})) == ""
     assert work_of(Known(A, ASKED, {})) == ""

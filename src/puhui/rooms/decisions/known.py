@@ -19,6 +19,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 HISTORY_DAYS = 720
 ROWS_MAX = 1_000
+STUDENT_AGE_MAX = 30
 SOURCES = ("telco", "utility", "shopping", "wallet", "bank_flow", "social_insurance", "device", "farm")
 
 
@@ -222,7 +223,7 @@ def work_of(known: Known) -> str:
     since_us = known.at_us - 180 * DAY_US
     on_campus = any(row.data.get("plan") == "campus" and since_us <= row.at_us < known.at_us for row in phone)
     enrolled = any(row.kind == "enrolled" and row.known_us < known.at_us for row in insured)
-    return "student" if on_campus or enrolled else ""
+    return "student" if known.asked.age < STUDENT_AGE_MAX and (on_campus or enrolled) else ""
 
 
 def read_report(report: Mapping[str, Any]) -> BureauReport:
