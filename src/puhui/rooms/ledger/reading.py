@@ -1,6 +1,6 @@
 """What others may read of the ledger: loans, payoff, statements, what is due, the books as of any day, what funders and bureau are told."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,7 +13,7 @@ from puhui.foundation.work import Work
 from puhui.rooms.ledger import store
 from puhui.rooms.ledger.accounts import AccountKind, chart
 from puhui.rooms.ledger.approvals import close_month_content, demand_approval
-from puhui.rooms.ledger.books import Leg, leg_figures, owed_by_leg
+from puhui.rooms.ledger.books import Leg, LegFigures, leg_figures, owed_by_leg
 from puhui.rooms.ledger.loan import EventKind, Loan, LoanView, StoredEvent, facts_of, parts_from, view
 from puhui.vocabulary.permits import Approval
 
@@ -234,7 +234,11 @@ class FunderEvent:
 
 @dataclass(frozen=True, slots=True)
 class FunderBalance:
-    """One row of `funder-balances-P`: the partner's part of what a loan owes at the end of a day."""
+    """One row of `funder-balances-P`: the partner's part of what a loan owes at the end of a day.
+
+    The interest is the partner's share of what the loan has earned, to the nearest fen (a half stays with the lender), less what it got: so
+    the partner can reckon it without knowing the other shares. Beside three legs and more the books may hold a fen more or less.
+    """
 
     business_date: date
     loan_id: str
@@ -265,12 +269,12 @@ async def funder_events(work: Work, business_date: date, partner_id: str) -> lis
 
 async def _owed_after(work: Work, loan_id: str, partner_id: str, day: date) -> Parts:
     loan = (await store.loans_by_id(work, [loan_id]))[0]
-    return _leg_owed(loan, loan.state(day), partner_id)
+    return owed_by_leg(_leg(loan, loan.state(day), partner_id))
 
 
-def _leg_owed(loan: Loan, state: State, partner_id: str) -> Parts:
+def _leg(loan: Loan, state: State, partner_id: str) -> LegFigures:
     figures = leg_figures(state, loan.legs)
-    return owed_by_leg(next(each for leg, each in zip(loan.legs, figures, strict=True) if leg.partner_id == partner_id))
+    return next(each for leg, each in zip(loan.legs, figures, strict=True) if leg.partner_id == partner_id)
 
 
 async def funder_balances(work: Work, business_date: date, partner_id: str) -> list[FunderBalance]:
@@ -302,17 +306,23 @@ def _tells(row: store.LoanRow, day: date) -> bool:
 def _aged_balance(raw: Row, legs: tuple[Leg, ...], day: date, partner_id: str) -> FunderBalance:
     row = store.loan_row(raw)
     earned = row.accrual.interest_fen(schedules.convention(row.convention), day)
-    mine = next(k for k, leg in enumerate(legs) if leg.partner_id == partner_id)
-    interest = schedules.split(earned, [leg.share_ppm for leg in legs])[mine] - raw["interest_taken_fen"]
+    interest = _share_of_earned(earned, legs, partner_id) - raw["interest_taken_fen"]
     principal = raw["principal_left_fen"]
     late = schedules.days_late(row.oldest_unpaid_due, day)
     return FunderBalance(day, row.loan_id, principal, interest, late, row.asset_class, principal + interest)
 
 
 def _folded_balance(loan: Loan, state: State, partner_id: str, named: AssetClass) -> FunderBalance:
-    owed = _leg_owed(loan, state, partner_id)
-    amount = owed.principal_fen + owed.interest_fen
-    return FunderBalance(state.as_of, loan.loan_id, owed.principal_fen, owed.interest_fen, state.days_late, named, amount)
+    mine = _leg(loan, state, partner_id)
+    earned = _share_of_earned(state.figures.earned_interest_fen, loan.legs, partner_id)
+    interest = earned - mine.got.interest_fen - mine.waived.interest_fen
+    principal = owed_by_leg(mine).principal_fen
+    return FunderBalance(state.as_of, loan.loan_id, principal, interest, state.days_late, named, principal + interest)
+
+
+def _share_of_earned(earned_fen: int, legs: Sequence[Leg], partner_id: str) -> int:
+    share = next(leg.share_ppm for leg in legs if leg.partner_id == partner_id)
+    return (2 * earned_fen * share + schedules.WHOLE_PPM - 1) // (2 * schedules.WHOLE_PPM)
 
 
 async def class_on(work: Work, customer_id: str, loan_id: str, day: date) -> AssetClass:
