@@ -143,13 +143,17 @@ class Rail:
         return {"account": ask.args["account"], "balance_fen": account.balance_fen, "as_of": instant(ask.at)}
 
     def truth(self, ask: Ask) -> Reply:
-        """Every account and their sum, which never changes; for the driver."""
+        """Every account and their sum, which never changes, and every transfer; for the driver."""
         accounts = self._books.accounts
         rows = [{"account": name, "owner": row.owner, "balance_fen": row.balance_fen} for name, row in accounts.all()]
         total_fen, opening_fen = accounts.total_fen(), opening_total_fen()
         body = {
             "as_of": instant(ask.at), "sum_fen": total_fen, "opening_sum_fen": opening_fen, "is_constant": total_fen == opening_fen,
             "accounts": rows,
+            "transfers": [
+                {"order_id": one.order_id, "direction": one.direction, "state": one.state, "done_fen": one.done_fen, "loan_id": one.loan_id, "purpose": one.purpose}
+                for one in self._books.transfers.values()
+            ],
         }  # fmt: skip
         return Reply(200, json_bytes(body))
 
