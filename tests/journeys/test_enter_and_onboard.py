@@ -17,12 +17,12 @@ from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import BadField, Refusal
 from puhui.foundation.services import learn_keys
 from puhui.foundation.work import Actor
-from puhui.journeys import cases, enter, onboard, privacy
+from puhui.journeys import cases, enter, onboard, privacy, tell_partner
 from puhui.rooms import channels, customers, histories
 from puhui.vocabulary.steps import Session, State, StepAnswer
 from puhui_town.checks.pictures import Picture, draw
 from puhui_town.wire import Clock as TownClock
-from puhui_town.wire import ClockMode, Config, Town, open_town
+from puhui_town.wire import ClockMode, Config, Rule, RuleBook, Town, open_town
 from puhui_town.wire.signing import PublicKey
 
 INSTALLS = (puhui_town.breaches.install, puhui_town.people.install, puhui_town.checks.install, puhui_town.rail.install, puhui_town.entries.install)
@@ -154,7 +154,7 @@ async def stage(desk: Desk) -> AsyncIterator[Stage]:
     town.world.keys.know(PublicKey.read("lender-1", "lender", "ed25519", desk.key.public_der))
     port = await town.start()
     base = f"http://127.0.0.1:{port}"
-    desk.config = replace(desk.config, service_urls={"checks": base, "rail": base, "entry": base})
+    desk.config = replace(desk.config, service_urls=dict.fromkeys(("checks", "rail", "entry", "funder", "shop"), base))
     await learn_keys(desk.session, desk.keyring, base)
     try:
         yield Stage(desk, town)
@@ -603,3 +603,95 @@ async def test_a_stale_permit_asks_nothing(stage: Stage):
     with pytest.raises(Refusal) as refusal:
         await histories.fetch(enter.checks_of(stage.desk), permit, asked, person={})
     assert refusal.value.code == "permits.stale"
+
+
+# --- telling partners -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def embedded(stage: Stage) -> tuple[Stage, str, channels.Embedded]:
+    """A person who came by a partner's page and has applied there; partners are registered."""
+    from puhui.rooms import partners
+
+    secret = await stage.visit(1, kind="h5")
+    await stage.log_in(secret, 1)
+    customer_id = await stage.who(secret)
+    async with stage.desk.work() as work:
+        await partners.seed_development(work, stage.desk.config.service_urls)
+        session_id = (await stage.session(secret)).session_id
+        of = await channels.embed(work, customer_id=customer_id, application_id="ap-1a3-one", session_id=session_id)
+        assert of is not None
+    return stage, secret, of
+
+
+async def happen(stage: Stage, kind: str, customer_id: str, **facts: str) -> None:
+    from puhui.foundation.outbox import Stored
+
+    async with stage.desk.work() as work:
+        for reaction in tell_partner.REACTIONS[kind]:
+            await reaction(work, Stored(1, kind, customer_id, work.at, facts))
+
+
+async def heard(stage: Stage, of: channels.Embedded) -> list[str]:
+    """Run what is due, and give what the partner has heard of the application."""
+    from puhui.foundation.runner import run_due
+
+    stage.desk.wiring = replace(stage.desk.wiring, steps=tell_partner.STEPS)
+    await run_due(stage.desk, stage.desk.clock.now())
+    received: dict[str, list[str]] = stage.town.world.parts["entries"].received()
+    return received.get(f"{of.partner_id}|{of.application_id}", [])
+
+
+async def allow_partner(stage: Stage, secret: str, of: channels.Embedded, item: str = "partner_events") -> None:
+    await stage.step(secret, "consent", items=[item], purpose="partner", recipient=of.partner_id, until=UNTIL)
+
+
+async def test_a_partner_hears_of_its_applications_in_order(embedded):
+    stage, secret, of = embedded
+    await allow_partner(stage, secret, of)
+    for kind, facts in (
+        ("ApplicationDecided", {"outcome": "offer"}),
+        ("ContractSigned", {"loan_id": "ln-1a3-one"}),
+        ("LoanDisbursed", {"loan_id": "ln-1a3-one"}),
+        ("RepaymentPosted", {"loan_id": "ln-1a3-one"}),
+        ("LoanSettled", {"loan_id": "ln-1a3-one"}),
+    ):
+        await happen(stage, kind, of.customer_id, application_id=of.application_id, **facts)
+    assert await heard(stage, of) == ["approved", "signed", "paid", "repaid", "closed"]
+
+
+async def test_a_partner_hears_nothing_that_the_consent_does_not_name(embedded):
+    stage, secret, of = embedded
+    await happen(stage, "ApplicationDecided", of.customer_id, application_id=of.application_id, outcome="offer")
+    await allow_partner(stage, secret, of)
+    await happen(stage, "ApplicationDecided", of.customer_id, application_id=of.application_id, outcome="declined")
+    assert await heard(stage, of) == []
+    await allow_partner(stage, secret, of, "partner_declined")
+    await happen(stage, "ApplicationDecided", of.customer_id, application_id=of.application_id, outcome="declined")
+    assert await heard(stage, of) == ["declined"]
+
+
+async def test_a_withdrawn_consent_stops_what_waits(embedded):
+    stage, secret, of = embedded
+    told = await stage.step(secret, "consent", items=["partner_events"], purpose="partner", recipient=of.partner_id, until=UNTIL)
+    await happen(stage, "ApplicationDecided", of.customer_id, application_id=of.application_id, outcome="offer")
+    await stage.step(secret, "withdraw_consent", consent_id=told.show["consents"][0]["consent_id"])
+    assert await heard(stage, of) == []
+    async with stage.desk.work() as work:
+        assert await work.connection.fetchval("select state from channels.told") == "dropped"
+
+
+async def test_a_partner_that_is_away_for_a_day_is_told_by_hand(embedded):
+    stage, secret, of = embedded
+    await allow_partner(stage, secret, of)
+    await happen(stage, "ApplicationDecided", of.customer_id, application_id=of.application_id, outcome="offer")
+    stage.town.world.faults.set(RuleBook(3, [Rule("away", "partner.*", "down", 1_000_000)]))
+    for _ in range(40):
+        assert await heard(stage, of) == []
+        stage.pass_time(hours=1)
+    async with stage.desk.work() as work:
+        parked = await channels.parked_events(work)
+    assert [event.kind for event in parked] == ["approved"]
+    stage.town.world.faults.clear()
+    await tell_partner.send_again(stage.desk, parked[0].event_id)
+    assert await heard(stage, of) == ["approved"]

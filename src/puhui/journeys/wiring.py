@@ -29,6 +29,7 @@ from puhui.journeys import (
     report,
     shop,
     sign,
+    tell_partner,
     transfers,
 )
 
@@ -54,6 +55,7 @@ MODULES: tuple[ModuleType, ...] = (
     privacy,
     purchase,
     shop,
+    tell_partner,
     reactions,
     first_day,
 )

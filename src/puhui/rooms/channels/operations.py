@@ -268,6 +268,7 @@ async def export(work: Work, *, customer_id: str) -> dict[str, Any]:
     return {
         "visits": [dict(row) for row in await store.sessions_of(work, customer_id)],
         "attributions": [dict(row) for row in await store.attributions_of(work, customer_id)],
+        "told_to_partners": [dict(row) for row in await store.SQL.told_of.rows(work, customer_id=customer_id)],
         "purchases": [
             {"order_id": one.order_id, "merchant_id": one.merchant_id, "amount_fen": one.amount_fen, "state": one.state.value,
              "items": [item.title for item in one.items]}

@@ -216,3 +216,46 @@ where coalesce(t.funded_fen, 0) <> case when p.funded_on is null then 0 else p.a
    or coalesce(a.paid_fen, 0) <> p.refunded_fen
    or coalesce(a.asked_fen, 0) <> p.refund_asked_fen
 order by p.merchant_id, p.order_id;
+
+-- name: embed
+insert into channels.embedded (customer_id, application_id, session_id, partner_id) values (:customer_id, :application_id, :session_id, :partner_id)
+on conflict (customer_id, application_id) do nothing;
+
+-- name: tie_loan
+update channels.embedded set loan_id = :loan_id where customer_id = :customer_id and application_id = :application_id;
+
+-- name: embedded_application
+select customer_id, application_id, session_id, partner_id, loan_id from channels.embedded
+where customer_id = :customer_id and application_id = :application_id;
+
+-- name: embedded_loan
+select customer_id, application_id, session_id, partner_id, loan_id from channels.embedded where customer_id = :customer_id and loan_id = :loan_id;
+
+-- name: last_told
+select coalesce(max(seq), 0)::int from channels.told where customer_id = :customer_id and application_id = :application_id;
+
+-- name: add_told
+insert into channels.told (customer_id, application_id, seq, event_id, partner_id, kind, data, at, state)
+values (:customer_id, :application_id, :seq, :event_id, :partner_id, :kind, :data, :at, 'waiting');
+
+-- name: next_told
+-- The first event that was not taken: while it is parked, none after it may go.
+select customer_id, application_id, seq, event_id, partner_id, kind, data, at, state, tries from channels.told
+where customer_id = :customer_id and application_id = :application_id and state in ('waiting', 'parked') order by seq limit 1;
+
+-- name: end_told
+update channels.told set state = :state, ended_at = :at where event_id = :event_id and state = 'waiting';
+
+-- name: tried_told
+update channels.told set tries = tries + 1 where event_id = :event_id and state = 'waiting';
+
+-- name: parked_told
+select customer_id, application_id, seq, event_id, partner_id, kind, data, at, state, tries from channels.told
+where state = 'parked' order by at, event_id limit :most;
+
+-- name: unpark_told
+update channels.told set state = 'waiting', ended_at = null, at = :at where event_id = :event_id and state = 'parked'
+returning customer_id, application_id;
+
+-- name: told_of
+select application_id, seq, partner_id, kind, at, state from channels.told where customer_id = :customer_id order by application_id, seq;
