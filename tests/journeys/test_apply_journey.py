@@ -194,6 +194,20 @@ async def test_a_late_answer_is_the_same_answer(house, outside) -> None:
     assert first.outcome_sha256 == second.outcome_sha256
 
 
+async def test_the_entry_changes_nothing_of_what_is_decided(house) -> None:
+    """One entry of each kind: an app, an Alipay window, a WeChat account, an embedded page. The inputs are equal to the byte, so is the answer."""
+    numbers = ["790101199003070018", "790101199003070026", "790101199003070034", "790101199003070042"]
+    inputs, outcomes = set(), set()
+    for n, number in zip((1, 20, 30, 40), numbers, strict=True):
+        session = await person(house, n, number=number)
+        await tap(house, session)
+        async with house.work() as work:
+            (record,) = await decisions.records_of(work, session.who)
+        inputs.add(record.inputs)
+        outcomes.add(record.outcome)
+    assert (len(inputs), len(outcomes)) == (1, 1)
+
+
 async def test_what_was_not_allowed_is_not_asked_and_not_missing_income_asks_for_proof(house, outside) -> None:
     world, _ = outside
     session = await person(house, items=["bureau", "telco"])
