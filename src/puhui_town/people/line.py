@@ -17,6 +17,8 @@ class Line:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.calls = 0
+        """How many requests were sent, counting those sent again."""
 
     async def step(self, walk: Walk, name: str, body: dict[str, Any]) -> PlatformReply:
         """One step, once."""
@@ -39,6 +41,7 @@ class Line:
         patience = PATIENCE_STEPPED_S if self._world.is_stepped else PATIENCE_S
         waited, turn = 0.0, 0
         while True:
+            self.calls += 1
             try:
                 reply = await self._world.client.plain(method, path, body, headers=headers)
             except Unanswered:

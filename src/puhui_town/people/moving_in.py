@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from puhui_town.people.assumptions import NotAnAssumptionError, read_population
+from puhui_town.people.bench import Bench
 from puhui_town.people.resident import Residents
 from puhui_town.people.townsfolk import Settings, Townsfolk
 from puhui_town.wire import DRIVER, Ask, Refused, Route, Service, World
@@ -57,4 +58,8 @@ def move_in(world: World) -> list[Service]:
         residents.expect_needs(0, folk.count)
 
     world.at_start.append(begin)
-    return [Service("town", "/town", "town-1", (Route("POST", "/town/people", "people", people.settle, who=STEERS),), has_commons=False)]
+    routes = (
+        Route("POST", "/town/people", "people", people.settle, who=STEERS),
+        Route("POST", "/town/bench", "bench", Bench(world, folk, residents).run, who=STEERS, is_kept=False),
+    )
+    return [Service("town", "/town", "town-1", routes, has_commons=False)]

@@ -221,6 +221,10 @@ class Records:
             if low < high:
                 yield rows, low, high
 
+    def years(self, since: datetime, until: datetime) -> range:
+        """The calendar years (0 is 2021) that a stretch of time touches."""
+        return range(_year(wall_seconds(since)), _year(wall_seconds(until)) + 1)
+
     def forget(self) -> None:
         """Let go of what was made; it is the same when it is made again."""
         self._years.clear()

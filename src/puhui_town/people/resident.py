@@ -7,7 +7,7 @@ number, and the platform's answers. A line that drops, a busy server, a refusal 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from puhui_town.breaches import Breaches
 from puhui_town.checks.pictures import Picture, Variant, draw
@@ -40,6 +40,15 @@ DAY_BEGINS, DAY_ENDS = time(6, 30), time(22, 30)
 """Between these a resident signs; in the night he sleeps."""
 
 
+class Watcher(Protocol):
+    """Whoever takes the time of what residents see (a bench)."""
+
+    def tap(self, n: int) -> None: ...
+    def answer(self, n: int) -> None: ...
+    def sign(self, n: int) -> None: ...
+    def end(self, n: int, why: str) -> None: ...
+
+
 class Residents:
     """Everybody's needs, walks and errands."""
 
@@ -48,6 +57,7 @@ class Residents:
         self.line = Line(world)
         self.walks = world.store.table("people.walks", Walk)
         self.ended = world.store.table("people.ended", dict)
+        self.watch: Watcher | None = None
         self.errands = Errands(world, folk, self.line, self)
         world.scheduler.handle("people.need", self._on_need)
         world.scheduler.handle("people.walk", self._on_walk, overlap=True)
@@ -163,6 +173,8 @@ class Residents:
         self.begin(fresh, awake(self.world.clock.now() + timedelta(days=low + int((high - low) * dice))))
 
     def _over(self, walk: Walk, why: str) -> None:
+        if self.watch:
+            self.watch.end(walk.n, why)
         self.walks.drop(str(walk.n))
         self.ended.put(
             f"{walk.n:08d}|{walk.k:03d}|{walk.errand}|{walk.tries}",
@@ -266,7 +278,7 @@ class Residents:
                 return read
             code = read
         body: dict[str, Any] = {"phone": phone, "otp_id": walk.otp_id, "code": code}
-        if walk.id_tail:
+        if walk.id_tail or len(self.folk.users_of(phone, self.world.clock.now())) > 1:
             body["id_tail"] = self.folk.person(walk.n).id_number[-4:]
         if walk.face:
             body["selfie_ref"] = await self.line.upload(walk, self.selfie(walk)) or ""
@@ -292,6 +304,8 @@ class Residents:
         if not reply.is_good:
             return self._refused(walk, reply)
         walk.facts["offers"] = reply.body.get("offers") or []
+        if self.watch and reply.body.get("state") in {"offered", "declined", "proof"}:
+            self.watch.answer(walk.n)
         return self.by_state(walk, reply.body)
 
     async def _consent(self, walk: Walk) -> Outcome:
@@ -374,6 +388,8 @@ class Residents:
             body["months"] = walk.months
         if walk.order_token:
             body |= {"scene": walk.scene, "order_token": walk.order_token}
+        if self.watch:
+            self.watch.tap(walk.n)
         reply = await self.line.step(walk, "apply", body)
         if not reply.is_good:
             return self._unwilling(walk, reply)
@@ -395,6 +411,8 @@ class Residents:
         walk.application_id = str(show.get("application_id", walk.application_id))
         walk.wanted = list(show.get("wanted") or ())
         walk.facts["offers"] = show.get("offers") or walk.facts.get("offers") or []
+        if self.watch and reply.body.get("state") != "waiting":
+            self.watch.answer(walk.n)
         if show.get("outcome") == "declined" or reply.body.get("state") == "declined":
             walk.facts["decision_id"] = str(show.get("decision_id", ""))
             return self._declined(walk)
@@ -502,6 +520,8 @@ class Residents:
         code = await self.code(walk, "sign", self.folk.phone(walk.n), subject=walk.contract_sha256)
         if not isinstance(code, str):
             return code
+        if self.watch:
+            self.watch.sign(walk.n)
         reply = await self.line.step(walk, "sign", {"contract_sha256": walk.contract_sha256, "otp_id": walk.otp_id, "code": code})
         if not reply.is_good:
             return self._refused(walk, reply)

@@ -9,7 +9,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -59,6 +59,12 @@ class Settings(msgspec.Struct):
     """Text of a population file, when it is not the town's own."""
 
 
+class MoneyWatcher(Protocol):
+    """Whoever takes the time of money that reaches residents (a bench)."""
+
+    def money(self, n: int) -> None: ...
+
+
 class Townsfolk:
     """All residents of a world. Numbers 0 .. count - 1 live here; those beyond are drawn when a bench asks for fresh people."""
 
@@ -70,6 +76,8 @@ class Townsfolk:
         self.minds = world.store.table("people.minds", Mind)
         self.inboxes = world.store.table("people.inboxes", Inbox)
         self.contacts = world.store.table("people.contacts", dict)
+        self.kept = KEPT
+        self.watch: MoneyWatcher | None = None
         self._waiting: dict[str, asyncio.Future[str]] = {}
         self._records: OrderedDict[int, Records] = OrderedDict()
         self._debts: OrderedDict[int, OutsideDebt | None] = OrderedDict()
@@ -118,13 +126,13 @@ class Townsfolk:
         self.minds.put(str(mind.n), mind)
 
     def needs(self, n: int) -> Needs:
-        return _kept(self._needs, n, lambda: Needs.of(self.life(n), self.assumptions))
+        return _kept(self._needs, n, self.kept, lambda: Needs.of(self.life(n), self.assumptions))
 
     def records_of(self, n: int) -> Records:
-        return _kept(self._records, n, lambda: Records(self.life(n)))
+        return _kept(self._records, n, self.kept, lambda: Records(self.life(n)))
 
     def debt_of(self, n: int) -> OutsideDebt | None:
-        return _kept(self._debts, n, lambda: outside_debt(self.life(n), self.assumptions))
+        return _kept(self._debts, n, self.kept, lambda: outside_debt(self.life(n), self.assumptions))
 
     def debtor(self, n: int, today: date) -> Debtor:
         """The resident with his purse as of the last time anyone looked."""
@@ -135,7 +143,7 @@ class Townsfolk:
                 return Debtor.of(life, today, self.assumptions)
             return Debtor(life, Purse(life, mind.purse_day, mind.purse_cash, self.assumptions), self.assumptions)
 
-        return _kept(self._debtors, n, opened)
+        return _kept(self._debtors, n, self.kept, opened)
 
     def chance(self, n: int, name: str) -> float:
         """A number in [0, 1) of a resident's contact stream, for something that has a name."""
@@ -154,10 +162,13 @@ class Townsfolk:
         return next((n for n in candidates if self.person(n).id_number == id_number), None)
 
     def identity(self, person: str) -> Identity:
-        drawn = self.person(self._n(person))
+        return self.identity_of(self._n(person))
+
+    def identity_of(self, n: int) -> Identity:
+        drawn = self.person(n)
         expires = date(2031 + drawn.n % 12, 1 + drawn.n % 12, 1 + drawn.n % 28) if drawn.n % 97 else date(2026, 11, 1 + drawn.n % 28)
         return Identity(
-            person=person, name=drawn.name, id_number=drawn.id_number, issuer=office_of(drawn.home.address_code), id_expires=expires,
+            person=drawn.key, name=drawn.name, id_number=drawn.id_number, issuer=office_of(drawn.home.address_code), id_expires=expires,
             home_place_code=drawn.home.place_code, face=drawn.face, card_number_face=drawn.card_face,
         )  # fmt: skip
 
@@ -417,6 +428,8 @@ class Townsfolk:
         debtor = self.debtor(n, day)
         debtor.purse.on(day)
         debt = mind.debts.setdefault(loan_id, Debt(loan_id))
+        if fen > 0 and self.watch:
+            self.watch.money(n)
         if fen > 0 and not debt.paid_out_day:  # the loan came, and goes for what it was wanted for
             debt.paid_out_fen, debt.paid_out_day = fen, day.toordinal()
         elif fen > 0:
@@ -474,12 +487,12 @@ def sentences_of_others() -> frozenset[str]:
     return frozenset(sentences()["calls"]["opening_other"])
 
 
-def _kept(kept: "OrderedDict[int, T]", n: int, make: Callable[[], T]) -> T:
+def _kept(kept: "OrderedDict[int, T]", n: int, most: int, make: Callable[[], T]) -> T:
     """What is kept of resident n, made at need; the longest unused goes."""
     if n in kept:
         kept.move_to_end(n)
         return kept[n]
     made = kept[n] = make()
-    if len(kept) > KEPT:
+    if len(kept) > most:
         kept.popitem(last=False)
     return made
