@@ -10,6 +10,7 @@ from puhui.rooms.payments.mandate import Mandate
 from puhui.rooms.payments.operations import (
     MandateInForce,
     add_mandate,
+    all_ends,
     cancel,
     count_of,
     cursor,
@@ -79,6 +80,7 @@ __all__ = [
     "RailState",
     "Source",
     "add_mandate",
+    "all_ends",
     "amount_to_collect",
     "cancel",
     "compare",

@@ -126,6 +126,11 @@ async def not_ended(work: Work) -> list[Mapping[str, Any]]:
     return [dict(row) for row in await store.not_ended(work)]
 
 
+async def all_ends(work: Work) -> list[Mapping[str, Any]]:
+    """Give every order with its state and how often each end of it was booked: what a comparison with the rail needs."""
+    return [dict(row) for row in await store.SQL.all_ends.rows(work)]
+
+
 async def add_mandate(work: Work, mandate: Mandate) -> None:
     """Keep a mandate signed with its contract; the same again changes nothing."""
     await store.add_mandate(work, mandate)

@@ -110,6 +110,13 @@ select cursor from payments.cursors where service = :service;
 insert into payments.cursors (service, cursor, at) values (:service, :cursor, :at)
 on conflict (service) do update set cursor = excluded.cursor, at = excluded.at;
 
+-- name: all_ends
+-- Every order with how often its ends were booked, for whoever compares us with the rail.
+select o.payment_order_id, o.loan_id, o.direction, o.purpose, o.state, o.done_fen,
+    count(b.kind) filter (where b.kind = 'paid') as paid, count(b.kind) filter (where b.kind = 'returned') as returned
+from payments.orders o left join payments.booked b on b.customer_id = o.customer_id and b.payment_order_id = o.payment_order_id
+group by o.customer_id, o.payment_order_id order by o.payment_order_id;
+
 -- name: orders_of_customer
 select payment_order_id, loan_id, direction, purpose, amount_fen, done_fen, state, ordered_at, ended_at from payments.orders
 where customer_id = :customer_id order by ordered_at, payment_order_id;
