@@ -451,7 +451,7 @@ class Residents:
         kind = walk.wanted[0] if walk.wanted else "income"
         month = self.folk.life(walk.n).months.income
         income = int(100 * lie * 0.5 * (person.usual_income + float(month[walk.k])))
-        body = {"kind": kind, "file_ref": picture, "fields": {"income_fen": income}}
+        body = {"kind": kind, "file_ref": picture, "fields": {"monthly_income_fen": income}}
         reply = await self.line.step(walk, "proof", body)
         return self._answered(walk, reply) if reply.is_good else self._refused(walk, reply)
 
