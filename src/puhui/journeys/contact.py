@@ -158,8 +158,7 @@ async def on_call_ended(desk: Desk, callback: Callback) -> None:
         order = await contacts.note_end(
             work, message_id=callback.subject, state="ended", code=answered_by, is_answered=answered_by in {"self", "other"}
         )
-        for turn in callback.data.get("turns", []):
-            await contacts.add_turn(work, order, str(turn.get("by", "person")), str(turn.get("text", "")))
+        await contacts.note_talk(work, order, callback.data.get("turns", []))
 
 
 STEPS: Mapping[str, Step] = {"message.gate": ask_gate, "message.send": send}

@@ -1,4 +1,4 @@
-"""Where the outside services tell us what happened: into the inbox, 204, and only then thought about."""
+"""Where the outside services tell us what happened: into the inbox, 204, and only then thought about. Only a call is answered at once."""
 
 import asyncio
 from datetime import datetime
@@ -14,7 +14,11 @@ from puhui.foundation.desk import Desk
 from puhui.foundation.outbox import Callback
 from puhui.foundation.refusals import BadField
 from puhui.foundation.runner import read_one
+from puhui.journeys import talk
 from puhui.web.wire import Reply, Signed, answer_signed, parse
+
+TURN = "message.turn"
+TURN_MAX = 100
 
 
 class Told(msgspec.Struct):
@@ -40,6 +44,8 @@ async def _take(desk: Desk, signed: Signed) -> Reply:
         raise BadField(field="at", why="an instant carries its zone")
     if service not in {signed.owner, "funder"}:
         raise BadField(field="service", why=f"{signed.owner} does not speak for {service}")
+    if (service, told.kind) == ("message", TURN):
+        return await _answer_turn(desk, told)
     subject = told.subject if service == signed.owner else f"{signed.owner}:{told.subject}"
     event_id = told.event_id if service == signed.owner else f"{signed.owner}:{told.event_id}"
     callback = Callback(service, event_id, told.kind, subject, told.seq, told.at, told.data)
@@ -51,3 +57,11 @@ async def _take(desk: Desk, signed: Signed) -> Reply:
         task.add_done_callback(desk.held["tasks"].discard)
     desk.stirred.set()
     return Reply(status=204)
+
+
+async def _answer_turn(desk: Desk, told: Told) -> Reply:
+    """A turn of a call wants words at once, not a place in the inbox."""
+    if not 1 <= told.seq <= TURN_MAX:
+        raise BadField(field="seq", why=f"1 to {TURN_MAX}")
+    said = await talk.answer_turn(desk, call_id=told.subject, n=told.seq, heard=str(told.data.get("heard", "")))
+    return Reply(said)

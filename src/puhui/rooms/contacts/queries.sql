@@ -71,3 +71,14 @@ select customer_id, local_day, count(*) as attempts
 from contacts.attempts
 where verdict = 'allowed' and purpose in ('reminder', 'collection')
 group by customer_id, local_day having count(*) > :attempts_per_day_max;
+
+-- name: keep_turn
+-- The n-th exchange of a call: what was heard stands at 2n-1, what we said at 2n.
+insert into contacts.call_turns (customer_id, message_id, k, said_by, text_sealed) values (:customer_id, :message_id, :k, :said_by, :text_sealed)
+on conflict do nothing;
+
+-- name: turns_of_call
+select k, said_by, text_sealed from contacts.call_turns where customer_id = :customer_id and message_id = :message_id order by k;
+
+-- name: lock_call
+select pg_advisory_xact_lock(hashtextextended('contacts.call|' || :message_id::text, 0));
