@@ -102,8 +102,9 @@ class Loan:
         current = self._current(on)
         return earned + (self._accrued_fen(current, on) if current else 0)
 
-    def days_late(self, on: date) -> int:
-        late = [row.due for row in self.rows if row.due <= on and self._owed(row, on).total_fen]
+    def days_late(self, on: date, *, beyond_fen: int = 0) -> int:
+        """Count days since the oldest due day of which more than `beyond_fen` is unpaid."""
+        late = [row.due for row in self.rows if row.due <= on and self._owed(row, on).total_fen > beyond_fen]
         return (on - min(late)).days if late else 0
 
     def due_fen(self, on: date) -> int:
@@ -116,8 +117,9 @@ class Loan:
         current = self._current(on)
         return self.due_fen(on) + ahead + (self._unpaid_accrued_fen(current, on) if current else 0)
 
-    def is_settled(self, on: date) -> bool:
-        return not self.due_fen(on) and not any(row.principal_left_fen for row in self.rows)
+    def is_settled(self, on: date, *, beyond_fen: int = 0) -> bool:
+        """Say whether nothing, or no more than `beyond_fen`, is owed any more."""
+        return self.due_fen(on) <= beyond_fen and self.principal_left_fen() <= beyond_fen
 
     # -- events ------------------------------------------------------------------------------------------------------------
 

@@ -115,13 +115,15 @@ class Leg:
         return best
 
     def row(self, day: date) -> tuple[object, ...] | None:
+        """Give the line of a day. A remainder too small to show in our part is none of which we could say that it is late."""
         loan = self.loan
-        if loan.is_settled(day):
+        unseen_fen = PPM // self.share_ppm + 1
+        if loan.is_settled(day, beyond_fen=unseen_fen):
             return None
         got = self.got(loan)
         principal = part_of(loan.contract.principal_fen, self.share_ppm) - got.principal_fen
         interest = part_of(loan.earned_interest_fen(day), self.share_ppm) - got.interest_fen
-        late = loan.days_late(day)
+        late = loan.days_late(day, beyond_fen=unseen_fen)
         name = class_of(late, is_written_off=loan.stopped is not None)
         if self.is_restructured and name == "normal":
             name = "special_mention"
