@@ -65,11 +65,11 @@ def run(*, town: bool | None, people: int, seed: int, day_s: int, port: int | No
             speed = 86_400 // day_s
             plan = Plan(
                 home=config.home.absolute(), clock="fast", at=config.clock_at.isoformat(), speed=speed, seed=seed, people=people, is_apart=apart,
-                port=_free(port or config.port), town_port=_free(town_port),
+                port=_free(config.port if port is None else port), town_port=_free(town_port),
             )  # fmt: skip
             _run_with_town(plan, for_s)
         else:
-            _run_alone(replace(config, port=port or config.port), for_s)
+            _run_alone(replace(config, port=config.port if port is None else port), for_s)
 
 
 def _run_with_town(plan: Any, for_s: int | None) -> None:
