@@ -26,7 +26,7 @@ from puhui.journeys import purchase
 from puhui.rooms import bureau, channels, customers, decisions, histories, ledger
 from puhui.rooms.customers import Level
 from puhui.rooms.decisions import Application, ApplicationState, Facts, Inputs
-from puhui.rooms.histories import Fetch, FetchRefused, History, Records, Report, ReportState
+from puhui.rooms.histories import Fetch, FetchRefused, FetchState, History, Records, Report, ReportState
 from puhui.rooms.ledger import LoanView
 from puhui.vocabulary import ids
 from puhui.vocabulary.permits import Permit, PermitStale
@@ -195,9 +195,8 @@ async def gather(desk: Desk, turn: Turn) -> Turn | None:
     told = await asyncio.gather(*(_fetch(desk, permit, fetch, asking.person) for permit, fetch in asking.fetches))
     answer = await _query(desk, asking) if asking.query else None
     async with desk.work(HOUSE) as work:
-        for (_, fetch), records in zip(asking.fetches, told, strict=True):
-            if isinstance(records, Records):
-                await histories.note_fetch(work, fetch, records)
+        answered = [(fetch, records) for (_, fetch), records in zip(asking.fetches, told, strict=True) if isinstance(records, Records)]
+        await histories.note_fetches(work, answered)
         is_open = any(isinstance(records, Unknown) for records in told)
         if asking.query and isinstance(answer, Answer):
             await _note_report(work, asking.query[1], asking.application.customer_id, answer)
@@ -225,12 +224,9 @@ async def _write_down(work: Work, turn: Turn) -> Asking | None:
         return None
     identity = await customers.identity(work, customer_id)
     permits = await _permits(work, customer_id)
-    fetches = []
-    for item, permit in permits.items():
-        if item in histories.SOURCES:
-            fetch = await histories.ask_fetch(work, permit=permit, parent=application.application_id, as_of=application.tapped_at)
-            if fetch.state is histories.FetchState.ASKED and fetch.consent_id == permit.consent_id:
-                fetches.append((permit, fetch))
+    sources = [permits[item] for item in histories.SOURCES if item in permits]
+    asked = await histories.ask_fetches(work, permits=sources, parent=application.application_id, as_of=application.tapped_at)
+    fetches = [(permits[source], fetch) for source, fetch in asked.items() if _is_open(fetch, permits[source])]
     query = None
     if "bureau" in permits:
         report = await histories.ask_query(
@@ -238,6 +234,10 @@ async def _write_down(work: Work, turn: Turn) -> Asking | None:
         )
         query = (permits["bureau"], report) if report.state is ReportState.ASKED else None
     return Asking(application, identity.wire(), tuple(fetches), query)
+
+
+def _is_open(fetch: Fetch, permit: Permit) -> bool:
+    return fetch.state is FetchState.ASKED and fetch.consent_id == permit.consent_id
 
 
 async def _permits(work: Work, customer_id: str) -> dict[str, Permit]:

@@ -7,7 +7,19 @@ permit; of two readings as of the same instant and place of the log, the bytes a
 
 from puhui.rooms.histories import records
 from puhui.rooms.histories.history import MONTHS_MAX, OWN, SOURCES, Fetch, FetchState, History, Page, Report, ReportState, page_of
-from puhui.rooms.histories.operations import append_own, ask_fetch, ask_query, erase, erase_source, export, history, note_fetch, note_report
+from puhui.rooms.histories.operations import (
+    append_own,
+    ask_fetch,
+    ask_fetches,
+    ask_query,
+    erase,
+    erase_source,
+    export,
+    history,
+    note_fetch,
+    note_fetches,
+    note_report,
+)
 from puhui.rooms.histories.records import FetchRefused, Records, fetch
 from puhui.rooms.histories.store import fetches_of, reports_of
 
@@ -25,6 +37,7 @@ __all__ = [
     "ReportState",
     "append_own",
     "ask_fetch",
+    "ask_fetches",
     "ask_query",
     "erase",
     "erase_source",
@@ -33,6 +46,7 @@ __all__ = [
     "fetches_of",
     "history",
     "note_fetch",
+    "note_fetches",
     "note_report",
     "page_of",
     "records",

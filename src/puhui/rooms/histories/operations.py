@@ -1,6 +1,6 @@
 """What the room does: write down an asking before it is asked, append what was told, and give a history as of one instant."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,27 @@ async def ask_fetch(work: Work, *, permit: Permit, parent: str, as_of: datetime 
     return fetch
 
 
+async def ask_fetches(
+    work: Work, *, permits: Sequence[Permit], parent: str, as_of: datetime | None = None, months: int = MONTHS_MAX
+) -> dict[str, Fetch]:
+    """As `ask_fetch`, for all sources of one person at once; give the askings by source."""
+    if not permits:
+        return {}
+    customer_id, at = permits[0].customer_id, as_of or work.at
+    known = await store.fetches_of_parent(work, customer_id, parent)
+    since = instant(add_months(business_date(at), -min(months, MONTHS_MAX)))
+    fresh = {}
+    for permit in permits:
+        assert permit.item in SOURCES, permit.item
+        assert permit.customer_id == customer_id, "one person at a time"
+        if permit.item not in known:
+            fetch_id = ids.derive("fe", customer_id, parent, f"fetch-{permit.item}")
+            fresh[permit.item] = Fetch(customer_id, fetch_id, permit.item, parent, permit.consent_id, since, at, FetchState.ASKED)
+    if fresh:
+        await store.add_fetches(work, list(fresh.values()))
+    return {permit.item: known.get(permit.item) or fresh[permit.item] for permit in permits}
+
+
 async def note_fetch(work: Work, fetch: Fetch, records: Records) -> None:
     """Append what the source told. Told already, nothing is appended twice."""
     if await store.end_fetch(work, fetch, records.state) and records.pages:
@@ -40,6 +61,22 @@ async def note_fetch(work: Work, fetch: Fetch, records: Records) -> None:
             is_simulated=records.is_simulated,
             pages=records.pages,
         )
+
+
+async def note_fetches(work: Work, told: Sequence[tuple[Fetch, Records]]) -> None:
+    """As `note_fetch`, for several sources of one person at once."""
+    if not told:
+        return
+    customer_id = told[0][0].customer_id
+    ended = await store.end_fetches(work, customer_id, {fetch.fetch_id: records.state for fetch, records in told})
+    pages = [
+        (fetch, records.is_simulated, page, number)
+        for fetch, records in told
+        if fetch.fetch_id in ended
+        for number, page in enumerate(records.pages, start=1)
+    ]
+    if pages:
+        await store.add_all_pages(work, customer_id, pages)
 
 
 async def append_own(work: Work, *, customer_id: str, event_id: int, kind: str, at: datetime, data: Mapping[str, Any]) -> None:

@@ -75,3 +75,28 @@ update histories.log set sealed = null, erased_at = :at where customer_id = :cus
 
 -- name: erase_reports
 update histories.reports set sealed = null, erased_at = :at where customer_id = :customer_id and erased_at is null;
+
+-- name: fetches_of_parent
+select fetch_id, source, parent, consent_id, since, as_of, state from histories.fetches
+where customer_id = :customer_id and parent = :parent order by source;
+
+-- name: add_fetches
+insert into histories.fetches (customer_id, fetch_id, source, parent, consent_id, since, as_of, state, asked_at)
+select :customer_id, f.fetch_id, f.source, :parent, f.consent_id, :since, :as_of, 'asked', :at
+from unnest(:fetch_ids::text[], :sources::text[], :consent_ids::text[]) as f(fetch_id, source, consent_id)
+on conflict (customer_id, parent, source) do nothing;
+
+-- name: end_fetches
+update histories.fetches f set state = told.state, ended_at = :at
+from unnest(:fetch_ids::text[], :states::text[]) as told(fetch_id, state)
+where f.customer_id = :customer_id and f.fetch_id = told.fetch_id and f.state = 'asked' returning f.fetch_id;
+
+-- name: add_all_pages
+-- As add_pages, for several fetches at once, in the order given.
+with tail as (select coalesce(max(n), 0) as n from histories.log where customer_id = :customer_id)
+insert into histories.log (customer_id, n, source, fetch_id, consent_id, page, events, first_at, last_at, known_max, is_simulated, sha256, sealed, recorded_at)
+select :customer_id, tail.n + p.place, p.source, p.fetch_id, p.consent_id, p.page, p.events, p.first_at, p.last_at, p.known_max, p.is_simulated,
+       p.sha256, p.sealed, :at
+from tail, unnest(:sources::text[], :fetch_ids::text[], :consent_ids::text[], :pages::int[], :events::int[], :first_ats::timestamptz[],
+                  :last_ats::timestamptz[], :known_maxes::timestamptz[], :simulateds::boolean[], :sha256s::bytea[], :sealeds::bytea[])
+     with ordinality as p(source, fetch_id, consent_id, page, events, first_at, last_at, known_max, is_simulated, sha256, sealed, place);

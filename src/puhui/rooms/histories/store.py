@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,6 +63,62 @@ async def add_pages(
         known_maxes=[page.known_max for page in pages],
         sha256s=[page.sha256 for page in pages],
         sealeds=[work.keys.seal("history", customer_id, page.packed) for page in pages],
+    )
+
+
+async def fetches_of_parent(work: Work, customer_id: str, parent: str) -> dict[str, Fetch]:
+    """Give what was asked for `parent`, by source."""
+    rows = await SQL.fetches_of_parent.rows(work, customer_id=customer_id, parent=parent)
+    return {
+        row["source"]: Fetch(
+            customer_id, row["fetch_id"], row["source"], row["parent"], row["consent_id"], row["since"], row["as_of"], FetchState(row["state"])
+        )
+        for row in rows
+    }
+
+
+async def add_fetches(work: Work, fetches: Sequence[Fetch]) -> None:
+    """Write down several askings of one person for one parent, as of one instant."""
+    one = fetches[0]
+    await SQL.add_fetches.run(
+        work,
+        customer_id=one.customer_id,
+        parent=one.parent,
+        since=one.since,
+        as_of=one.as_of,
+        at=work.at,
+        fetch_ids=[fetch.fetch_id for fetch in fetches],
+        sources=[fetch.source for fetch in fetches],
+        consent_ids=[fetch.consent_id for fetch in fetches],
+    )
+
+
+async def end_fetches(work: Work, customer_id: str, states: Mapping[str, FetchState]) -> frozenset[str]:
+    """End fetches by id; give those that were still open."""
+    rows = await SQL.end_fetches.rows(
+        work, customer_id=customer_id, fetch_ids=list(states), states=[state.value for state in states.values()], at=work.at
+    )
+    return frozenset(row["fetch_id"] for row in rows)
+
+
+async def add_all_pages(work: Work, customer_id: str, told: Sequence[tuple[Fetch, bool, Page, int]]) -> None:
+    """Append pages of several fetches in the order given: (fetch, whether it is simulated, page, its number from 1)."""
+    await SQL.lock_log.value(work, customer_id=customer_id)
+    await SQL.add_all_pages.run(
+        work,
+        customer_id=customer_id,
+        at=work.at,
+        sources=[fetch.source for fetch, *_ in told],
+        fetch_ids=[fetch.fetch_id for fetch, *_ in told],
+        consent_ids=[fetch.consent_id for fetch, *_ in told],
+        pages=[number for *_, number in told],
+        events=[page.events for _, _, page, _ in told],
+        first_ats=[page.first_at for _, _, page, _ in told],
+        last_ats=[page.last_at for _, _, page, _ in told],
+        known_maxes=[page.known_max for _, _, page, _ in told],
+        simulateds=[is_simulated for _, is_simulated, _, _ in told],
+        sha256s=[page.sha256 for _, _, page, _ in told],
+        sealeds=[work.keys.seal("history", customer_id, page.packed) for _, _, page, _ in told],
     )
 
 
