@@ -17,8 +17,9 @@ from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import BadField, Refusal
 from puhui.foundation.services import learn_keys
 from puhui.foundation.work import Actor
-from puhui.journeys import cases, enter, onboard, privacy, tell_partner
+from puhui.journeys import cases, enter, office, onboard, privacy, tell_partner
 from puhui.rooms import channels, customers, histories
+from puhui.rooms.staff import Member, Role
 from puhui.vocabulary.steps import Session, State, StepAnswer
 from puhui_town.checks.pictures import Picture, draw
 from puhui_town.wire import Clock as TownClock
@@ -689,9 +690,9 @@ async def test_a_partner_that_is_away_for_a_day_is_told_by_hand(embedded):
     for _ in range(40):
         assert await heard(stage, of) == []
         stage.pass_time(hours=1)
-    async with stage.desk.work() as work:
-        parked = await channels.parked_events(work)
-    assert [event.kind for event in parked] == ["approved"]
+    operations = Member("st-1", "ops", frozenset({Role.OPERATIONS}))
+    parked = await office.parked_events(stage.desk, operations)
+    assert [event["kind"] for event in parked] == ["approved"]
     stage.town.world.faults.clear()
-    await tell_partner.send_again(stage.desk, parked[0].event_id)
+    await office.send_event_again(stage.desk, operations, parked[0]["event_id"])
     assert await heard(stage, of) == ["approved"]

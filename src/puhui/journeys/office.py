@@ -13,9 +13,9 @@ import msgspec
 from puhui.foundation.desk import Desk, set_switch
 from puhui.foundation.refusals import BadField, NotFound, Refusal
 from puhui.foundation.work import Actor
-from puhui.journeys import contact, fall_behind
+from puhui.journeys import contact, fall_behind, tell_partner
 from puhui.journeys.contact import Wish
-from puhui.rooms import arrears, boards, bureau, customers, ledger, partners, staff
+from puhui.rooms import arrears, boards, bureau, channels, customers, ledger, partners, staff
 from puhui.rooms.contacts import Purpose
 from puhui.rooms.staff import Duty, LoggedIn, Member
 from puhui.vocabulary.ids import PartnerId
@@ -290,3 +290,32 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     """Give a value as plain JSON: enums by their value, days and instants in ISO, bytes as hex, nothing for None."""
     plain: dict[str, Any] = msgspec.to_builtins(values, enc_hook=str)
     return {name: value for name, value in plain.items() if value is not None}
+
+
+# -- what partners did not take -------------------------------------------------------------------------------------------------------------
+
+
+async def parked_events(desk: Desk, member: Member) -> list[dict[str, Any]]:
+    """List the events that a partner did not take for a day, oldest first."""
+    member.demand(Duty.PROPOSE_PARTNER)
+    async with desk.work(_actor(member), durable=False) as work:
+        return [
+            {
+                "event_id": event.event_id,
+                "partner_id": event.partner_id,
+                "kind": event.kind,
+                "subject": event.application_id,
+                "at": event.at.isoformat(),
+                "tries": event.tries,
+            }
+            for event in await channels.parked_events(work)
+        ]
+
+
+async def send_event_again(desk: Desk, member: Member, event_id: str) -> dict[str, Any]:
+    """Let a parked event, and those behind it, go out again. Raises NotFound."""
+    member.demand(Duty.PROPOSE_PARTNER)
+    await tell_partner.send_again(desk, event_id)
+    async with desk.work(_actor(member)) as work:
+        await staff.note(work, member, verb="send_event_again", subject=event_id, facts={})
+    return {"event_id": event_id, "state": "waiting"}

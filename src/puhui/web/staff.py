@@ -105,6 +105,14 @@ async def _audit(desk: Desk, member: Member, request: Request, _body: None) -> A
     return await office.audit(desk, member, int(after))
 
 
+async def _parked_events(desk: Desk, member: Member, _request: Request, _body: None) -> Any:
+    return await office.parked_events(desk, member)
+
+
+async def _send_event_again(desk: Desk, member: Member, request: Request, _body: None) -> Any:
+    return await office.send_event_again(desk, member, request.path_params["event_id"])
+
+
 DOORS = [
     Door("GET", "/staff/v1/cases", "staff_cases", "Cases that wait, the most urgent first.", _cases),
     Door("POST", "/staff/v1/cases/{case_id}/answer", "staff_answer_case", "Answer a case.", _answer_case, office.Answer),
@@ -118,6 +126,8 @@ DOORS = [
     Door("POST", "/staff/v1/approvals/{approval_id}/decline", "staff_decline", "Say no, with the reason.", _decline, office.Why),
     Door("POST", "/staff/v1/switches/{name}", "staff_switch", "Stop or resume pay-outs or the sale.", _switch, office.Switch),
     Door("POST", "/staff/v1/partners/{partner_id}/suspend", "staff_suspend_partner", "Suspend a partner at once.", _suspend, office.Why),
+    Door("GET", "/staff/v1/partner-events", "staff_partner_events", "Events that a partner did not take for a day.", _parked_events),
+    Door("POST", "/staff/v1/partner-events/{event_id}/send", "staff_send_event_again", "Send such an event again.", _send_event_again),
     Door("GET", "/staff/v1/boards/{name}", "staff_board", "One board.", _board),
     Door("GET", "/staff/v1/trial-balance", "staff_trial_balance", "The trial balance at the end of a day (query `on`).", _trial_balance),
     Door("GET", "/staff/v1/bureau", "staff_bureau", "What was reported, waits, was rejected.", _bureau),
