@@ -27,6 +27,7 @@ SERVICES: tuple[str, ...] = (
     "puhui_town.entries",
     "puhui_town.shops",
     "puhui_town.phones",
+    "puhui_town.truth",
 )
 """Packages with `install(world)`, in the order in which they move in: the watch first, then the people, then who asks them."""
 
