@@ -94,13 +94,11 @@ async def day_end(work: Work, *, business_date: date, partition: int, rules: Boo
     """
     assert 0 <= partition < PARTITIONS, partition
     await store.SQL.lock_partition.run(work, partition=partition)
-    if earlier := await store.SQL.find_day_end.row(work, partition=partition, business_date=business_date):
-        return DayEnd(**earlier, was_done=True)
     last = await store.SQL.last_day_end.row(work, partition=partition)
+    if last and last["business_date"] >= business_date:
+        return await _done_before(work, business_date, partition, last["business_date"])
     if business_date > work.today:
         raise DayNotOver(day=business_date.isoformat(), today=work.today.isoformat())
-    if last and last["business_date"] >= business_date:
-        raise DayAlreadyPassed(partition=partition, closed=last["business_date"].isoformat(), day=business_date.isoformat())
 
     rows = await store.loans_in_partition(work, partition, business_date)
     legs = await store.legs_of(work, [row.loan_id for row, _ in rows])
@@ -118,12 +116,20 @@ async def day_end(work: Work, *, business_date: date, partition: int, rules: Boo
 
     for product, lines in sorted(tally.by_product.items()):
         await _post(work, business_date, partition, product, "accrued", {where: lines[where] for where in sorted(lines) if lines[where]})
-    provision_fen = await _provide(work, business_date, partition, rules, had_fen=last["provision_fen"] if last else 0)
+    had_fen = last["provision_fen"] if last else 0
+    provision_fen = await _provide(work, business_date, partition, rules, had_fen=had_fen) if rows or had_fen else 0
     done = DayEnd(
         business_date, partition, tally.loans, tally.late, tally.folded, tally.interest_fen, tally.penalty_fen, provision_fen, seen.hexdigest()
     )
     await _keep(work, done)
     return done
+
+
+async def _done_before(work: Work, day: date, partition: int, closed: date) -> DayEnd:
+    earlier = await store.SQL.find_day_end.row(work, partition=partition, business_date=day)
+    if earlier is None:
+        raise DayAlreadyPassed(partition=partition, closed=closed.isoformat(), day=day.isoformat())
+    return DayEnd(**earlier, was_done=True)
 
 
 async def close_day(work: Work, *, business_date: date) -> bool:

@@ -114,7 +114,8 @@ select business_date, partition, loans, late, folded, accrued_interest_fen, accr
 from ledger.day_ends where partition = :partition and business_date = :business_date;
 
 -- name: last_day_end
-select business_date, provision_fen from ledger.day_ends where partition = :partition order by business_date desc limit 1;
+select business_date, partition, loans, late, folded, accrued_interest_fen, accrued_penalty_fen, provision_fen, snapshot_sha256
+from ledger.day_ends where partition = :partition order by business_date desc limit 1;
 
 -- name: add_day_end
 insert into ledger.day_ends (business_date, partition, loans, late, folded, accrued_interest_fen, accrued_penalty_fen, provision_fen, snapshot_sha256, closed_at)

@@ -106,6 +106,8 @@ async def loans_from_rows(work: Work, rows: Sequence[Row]) -> list[Loan]:
 async def legs_of(work: Work, loan_ids: Sequence[str]) -> dict[str, tuple[Leg, ...]]:
     """Give the legs of many loans, in their order, by loan."""
     legs: dict[str, list[Leg]] = {}
+    if not loan_ids:
+        return {}
     for row in await SQL.legs_in.rows(work, loan_ids=list(loan_ids)):
         legs.setdefault(row["loan_id"], []).append(Leg(row["partner_id"], row["share_ppm"]))
     return {loan_id: tuple(each) for loan_id, each in legs.items()}
@@ -243,6 +245,8 @@ async def is_month_closed(work: Work, day: date) -> bool:
 
 
 async def _loans(work: Work, rows: Sequence[Row]) -> list[Loan]:
+    if not rows:
+        return []
     ids = [row["loan_id"] for row in rows]
     legs = await legs_of(work, ids)
     events: dict[str, list[StoredEvent]] = {}
