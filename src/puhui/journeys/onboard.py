@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from puhui.foundation.days import add_months
+from puhui.foundation.days import add_months, business_date
 from puhui.foundation.desk import Desk
-from puhui.foundation.refusals import BadField
+from puhui.foundation.refusals import BadField, Refusal
 from puhui.foundation.services import Service
 from puhui.foundation.work import Actor, Work
 from puhui.journeys import home
@@ -146,12 +146,15 @@ async def identity(desk: Desk, *, session: Session, body: IdentityBody, key: str
     refs = (body.front_ref, body.back_ref, body.selfie_ref)
     front, selfie = await _show_pictures(desk, session, refs)
     told = await _ask_who(desk, session, claim, front=front, selfie=selfie)
-    async with desk.work(Actor("customer", session.who)) as work:
-        for kind, answer in (("id-card", told.id_card), ("face", told.face), ("aml", told.aml)):
-            await customers.note_check(work, customer_id=session.who, check_id=told.checks[kind].check_id, result=answer or {})
-    papers = _judge(told)
+    try:
+        papers = _judge(told)
+    except Refusal:
+        async with desk.work(Actor("customer", session.who)) as work:
+            await _note(work, session.who, told)
+        raise
     async with desk.work(Actor("customer", session.who)) as work:
         await customers.lock_id_number(work, claim.number)
+        await _note(work, session.who, told)
         screening = await _screen(work, session.who, told)
         customer_id = await customers.identify(
             work,
@@ -172,12 +175,16 @@ async def identity(desk: Desk, *, session: Session, body: IdentityBody, key: str
         return await _answer(work, customer_id, {"level": standing.level.value, "until": papers.expires_on.isoformat()})
 
 
+async def _note(work: Work, customer_id: str, told: _Told) -> None:
+    for kind, answer in (("id-card", told.id_card), ("face", told.face), ("aml", told.aml)):
+        await customers.note_check(work, customer_id=customer_id, check_id=told.checks[kind].check_id, result=answer or {})
+
+
 async def _read_claim(desk: Desk, body: IdentityBody) -> _Claim:
     if body.person.id_type != "id_card":
         raise BadField(field="person.id_type", why="only id_card is known here")
     known = await places_of(desk)
-    async with desk.work(durable=False) as work:
-        number = customers.id_number(body.person.id_number, today=work.today)
+    number = customers.id_number(body.person.id_number, today=business_date(desk.clock.now()))
     place = known.get(customers.place_code(body.living_place_code))
     if place is None:
         raise BadField(field="living_place_code", why="there is no such place in the gazetteer")
@@ -305,54 +312,77 @@ async def _screen_one(desk: Desk, customer_id: str) -> None:
 # --- card and phone -----------------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Bank:
+    """A card as the person wrote it, read and checked."""
+
+    number: str
+    phone: str
+    otp_id: str
+    code: str
+
+
 async def bind(desk: Desk, *, session: Session, body: CardBody, key: str) -> StepAnswer:
     """Bind a card: name, id number, card and phone must belong together, and the bank must take the code. The card before it is replaced.
 
     Raises: BadField, NoConsent, NotIdentified, AccountFrozenNow, FourFactorDiffers, CardRefused, ServiceAway.
     """
     del key
-    number, phone = customers.card_number(body.card_number), customers.phone_number(body.phone)
-    await _demand_four_factor(desk, session, number, phone)
-    async with desk.work(Actor("customer", session.who)) as work:
-        person = await customers.identity(work, session.who)
-        await customers.permit(work, customer_id=session.who, item="financial_account", purpose="identity")
-        digest = work.keys.blind("bind", f"{number}|{phone}|{body.otp_id}|{body.code}")
-        binding = await customers.ask_binding(work, customer_id=session.who, digest=digest, card=number, phone=phone)
-    told = await customers.rail.bind(
+    bank = _Bank(customers.card_number(body.card_number), customers.phone_number(body.phone), body.otp_id, body.code)
+    check, told = await _ask_four(desk, session, bank)
+    person, binding = await _begin_binding(desk, session, bank, check, told)
+    answer = await customers.rail.bind(
         desk.service(customers.rail.SERVICE),
         binding_id=binding.binding_id,
-        person=person.wire() | {"phone": phone},
-        card_number=number,
-        otp_id=body.otp_id,
-        code=body.code,
+        person=person.wire() | {"phone": bank.phone},
+        card_number=bank.number,
+        otp_id=bank.otp_id,
+        code=bank.code,
     )
     async with desk.work(Actor("customer", session.who)) as work:
-        if isinstance(told, str):
-            await customers.refuse_binding(work, customer_id=session.who, binding_id=binding.binding_id, code=told)
+        if isinstance(answer, str):
+            await customers.refuse_binding(work, customer_id=session.who, binding_id=binding.binding_id, code=answer)
         else:
-            await customers.bind(work, customer_id=session.who, card=told)
-            return await _answer(work, session.who, {"bank_code": told.bank_code, "tail": told.tail})
-    raise customers.CardRefused(bank_code=told)
+            await customers.bind(work, customer_id=session.who, card=answer)
+            return await _answer(work, session.who, {"bank_code": answer.bank_code, "tail": answer.tail})
+    raise customers.CardRefused(bank_code=answer)
 
 
-async def _demand_four_factor(desk: Desk, session: Session, number: str, phone: str) -> None:
+async def _ask_four(desk: Desk, session: Session, bank: _Bank) -> tuple[customers.Check, Mapping[str, Any] | None]:
     """Ask whether the four belong together, unless this very question was answered before."""
     async with desk.work(Actor("customer", session.who)) as work:
         await customers.demand_usable(work, session.who)
         permit = await customers.permit(work, customer_id=session.who, item="financial_account", purpose="identity")
         person = await customers.identity(work, session.who)
-        digest = work.keys.blind("four-factor", f"{number}|{phone}|{person.id_number.text}")
+        digest = work.keys.blind("four-factor", f"{bank.number}|{bank.phone}|{person.id_number.text}")
         check = await customers.ask_check(
             work, customer_id=session.who, kind="four-factor", digest=digest, consent_id=permit.consent_id
         )
     told = check.result or await customers.checks.four_factor(
-        checks_of(desk), permit, check, person=person.wire(), card_number=number, phone=phone
+        checks_of(desk), permit, check, person=person.wire(), card_number=bank.number, phone=bank.phone
     )
+    return check, told
+
+
+async def _begin_binding(
+    desk: Desk, session: Session, bank: _Bank, check: customers.Check, told: Mapping[str, Any] | None
+) -> tuple[customers.Identity, customers.Binding]:
+    """Keep what the four-factor check told; if all four belong together, write down that the card is to be bound. Raises FourFactorDiffers."""
+    refusal: Refusal | None = None
     async with desk.work(Actor("customer", session.who)) as work:
         await customers.note_check(work, customer_id=session.who, check_id=check.check_id, result=told or {})
-    current = customers.checks.demand_current(told)
-    async with desk.work(Actor("customer", session.who)) as work:
-        await customers.note_four_factor(work, customer_id=session.who, match=current["match"] if current else {})
+        try:
+            current = customers.checks.demand_current(told)
+            await customers.note_four_factor(work, customer_id=session.who, match=current["match"] if current else {})
+        except Refusal as refused:
+            refusal = refused
+        else:
+            await customers.permit(work, customer_id=session.who, item="financial_account", purpose="identity")
+            digest = work.keys.blind("bind", f"{bank.number}|{bank.phone}|{bank.otp_id}|{bank.code}")
+            binding = await customers.ask_binding(work, customer_id=session.who, digest=digest, card=bank.number, phone=bank.phone)
+            return await customers.identity(work, session.who), binding
+    assert refusal is not None
+    raise refusal
 
 
 async def change_phone(desk: Desk, *, session: Session, body: PhoneBody, key: str) -> StepAnswer:

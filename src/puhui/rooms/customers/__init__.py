@@ -81,6 +81,7 @@ from puhui.rooms.customers.person import (
 )
 from puhui.rooms.customers.rail import CardRefused
 from puhui.rooms.customers.store import (
+    Binding,
     Check,
     add_copy,
     cases_of,
@@ -101,6 +102,7 @@ __all__ = [
     "AccountFrozenNow",
     "AccountState",
     "AnotherPerson",
+    "Binding",
     "Card",
     "CardRefused",
     "Case",
