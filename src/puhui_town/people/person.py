@@ -155,7 +155,7 @@ def _draw(seed: str, n: int, a: Assumptions) -> Person:
     low, high = _AGE_RANGE[work]
     age = 16 + int(2 * u[6]) if is_minor else low + int((high - low + 1) * u[6])
     offset = papers.offset_of(seed)
-    born = papers.birthday(n, offset, AGES_AT - age - 1)
+    born = papers.birthday(n, offset, AGES_AT - age)
     man = papers.is_man(n)
 
     tier = a.by_name("income.tier_log")[living.level]

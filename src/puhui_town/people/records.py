@@ -20,6 +20,8 @@ Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 PAGE = 1000
+MOST_A_MONTH = 38.5
+"""So that two years of the busiest source fit on one page."""
 YEARS = 12
 CHINA_S = 8 * 3600
 _EPOCH_S = int((np.datetime64(MONTH_ZERO, "s") - np.datetime64("1970-01-01T00:00:00", "s")).astype(np.int64))
@@ -292,8 +294,9 @@ class Records:
         rates: Floats = np.zeros((12, len(base)))
         np.multiply(base, np.exp(exponent), out=rates)
         if source == "wallet":
-            rates[:, 0] *= np.exp(0.25 * t.digital - 0.03)
-            rates[:, 1] *= 2.2 if person.is_bits else 0.45
+            rates[:, 0] *= np.exp(0.12 * t.digital - 0.007) * (0.93 if person.is_bits else 1.05)
+            rates[:, 1] *= 1.6 if person.is_bits else 0.5
+            rates *= np.minimum(MOST_A_MONTH / rates.sum(axis=1, keepdims=True), 1.0)
         elif source == "bank_flow" and person.is_bits:
             rates[:, 0] *= 0.55 if person.work != "shop_owner" else 0.8
         elif source == "device":
