@@ -12,7 +12,7 @@ from puhui_town.checks.pictures import Picture, draw
 from puhui_town.people import papers
 from puhui_town.people.line import Line
 from puhui_town.people.lives import month_index
-from puhui_town.people.mind import Debt, Mind, anger_on, say
+from puhui_town.people.mind import Debt, Mind, anger_on, say, was_late_in
 from puhui_town.people.needs import CHINA
 from puhui_town.people.townsfolk import Townsfolk
 from puhui_town.people.walk import End, Later, Outcome, Pause, Walk
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 ORDER_ID = re.compile(rb"po-[0-9a-f]{3}-[0-9A-Za-z]{1,26}")
 ASKS_AGAIN_H = 4.0
+MARKS = frozenset("1234567")
+EXPORTS_A_MONTH = 0.002
+NUMBER_CHANGES_A_MONTH = 0.01
+"""As the telco's records say of everybody (9.4)."""
 
 
 class Errands:
@@ -34,7 +38,8 @@ class Errands:
         self._does: Mapping[str, Callable[[Walk], Awaitable[Outcome]]] = {
             "payoff": self._pay_off, "hardship": self._ask_mercy, "complain": self._complain, "dispute": self._dispute, "review": self._review,
             "withdraw": self._withdraw, "certificate": self._certificate, "mandate_off": self._mandate_off, "close": self._close,
-            "change_card": self._change_card, "lost_phone": self._lost_phone, "ask": self._ask, "takeover": self._takeover,
+            "change_card": self._change_card, "change_phone": self._change_phone, "export": self._export, "lost_phone": self._lost_phone,
+            "ask": self._ask, "takeover": self._takeover,
         }  # fmt: skip
 
     async def run(self, walk: Walk) -> Outcome:
@@ -63,8 +68,28 @@ class Errands:
             person = self.folk.person(n)
             walk = Walk(n=n, errand=errand, k=month_index(now.astimezone(CHINA).date()), entry_pick=person.entry_habit, facts=facts)
             self.residents.begin(walk, now)
+        self._object_to_wrong_marks(n)
         if not self.folk.mind(n).is_closed:
             self._next_month(n, now)
+
+    def _object_to_wrong_marks(self, n: int) -> None:
+        """Whoever finds a month marked late in his file that he remembers to have paid on time objects, always."""
+        bureau, mind = self.world.parts.get("bureau"), self.folk.mind(n)
+        if bureau is None or not mind.debts:
+            return
+        for account in bureau.accounts_of(f"n{n}"):
+            for row in account["months"]:
+                month, status = str(row.get("Month", ""))[:7], str(row.get("RpyStatus", ""))
+                mark = f"{account['account']}|{month}"
+                if status not in MARKS or mark in mind.disputed or len(month) != 7:
+                    continue
+                first = date(int(month[:4]), int(month[5:7]), 1)
+                last = date(first.year + first.month // 12, first.month % 12 + 1, 1) - timedelta(days=1)
+                if not any(was_late_in(debt, first.toordinal() - 1, last.toordinal()) for debt in mind.debts.values()):
+                    claim = say("complaints", "disputes", self.folk.chance(n, mark))
+                    bureau.open_dispute(person=f"n{n}", account=account["account"], month=month, claim=claim)
+                    mind.disputed = [*mind.disputed, mark]
+                    self.folk.note(mind)
 
     def _wants(self, n: int, now: datetime) -> tuple[str, dict[str, Any]]:
         """The errand of this month, if life brings one; the heaviest first."""
@@ -106,6 +131,10 @@ class Errands:
             taken = [one for one in mind.consents if one.item in {"shopping", "wallet", "device", "social_insurance", "partner_events"}]
             if taken:
                 return "withdraw", {"consent_id": taken[int(chance("which") * len(taken))].consent_id}
+        if chance("number") < NUMBER_CHANGES_A_MONTH and self.folk.has_own_number(mind.n):
+            return "change_phone", {}
+        if chance("export") < EXPORTS_A_MONTH:
+            return "export", {}
         wrong = any(debt.late_since for debt in owing)
         asks = a.number("contact.ask_per_month") / 10 * (a.number("contact.ask_when_wrong") if wrong else 1.0)
         if chance("ask") < asks:
@@ -213,6 +242,32 @@ class Errands:
         reply = await self.line.step(walk, "change_card", body)
         if reply.is_good:
             self.folk.take_card(walk.n, fresh)
+        return self._over(walk, reply)
+
+    async def _change_phone(self, walk: Walk) -> Outcome:
+        """A new number: the code goes there, and the face says that it is still he."""
+        fresh = self.folk.new_number(walk.n)
+        code = await self.residents.code(walk, "identity", fresh)
+        if not isinstance(code, str):
+            return code
+        selfie = await self.line.upload(walk, self.residents.selfie(walk))
+        body = {"phone": fresh, "otp_id": walk.otp_id, "code": code, "selfie_ref": selfie or ""}
+        reply = await self.line.step(walk, "change_phone", body)
+        if reply.is_good:
+            mind = self.folk.mind(walk.n)
+            mind.phone_given = mind.phones_had
+            self.folk.note(mind)
+        return self._over(walk, reply)
+
+    async def _export(self, walk: Walk) -> Outcome:
+        """His own data, to himself."""
+        code = await self.residents.code(walk, "unmask", self.folk.phone(walk.n))
+        if not isinstance(code, str):
+            return code
+        reply = await self.line.step(walk, "export", {"otp_id": walk.otp_id, "code": code})
+        sha256 = (reply.body.get("show") or {}).get("sha256")
+        if sha256:
+            await self.line.read(walk, f"documents/{sha256}")
         return self._over(walk, reply)
 
     async def _lost_phone(self, walk: Walk) -> Outcome:

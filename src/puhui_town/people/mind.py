@@ -22,6 +22,8 @@ class Debt(msgspec.Struct):
     paid_out_day: int = 0
     late_since: int = 0
     """The day of the first collect that is not yet paid in full."""
+    late_spans: list[list[int]] = []
+    """Stretches of days in which something was owed and not paid, [first, last], as the person remembers them."""
     asked_fen: int = 0
     asked_day: int = 0
     part_day: int = 0
@@ -31,6 +33,12 @@ class Debt(msgspec.Struct):
     is_halved: bool = False
     has_asked_hardship: bool = False
     is_over: bool = False
+
+
+def was_late_in(debt: Debt, first: int, last: int) -> bool:
+    """Whether the person remembers owing anything late on a day of [first, last] (ordinals)."""
+    spans = [*debt.late_spans, *([[debt.late_since, 10**7]] if debt.late_since else [])]
+    return any(span[0] <= last and span[1] >= first for span in spans)
 
 
 class Consented(msgspec.Struct):
@@ -59,6 +67,8 @@ class Mind(msgspec.Struct):
     more_cards: list[int] = []
     phone_given: int = 0
     """Which of his numbers the lender knows."""
+    phones_had: int = 0
+    """The newest of his numbers."""
     devices_known: list[str] = []
     consents: list[Consented] = []
     debts: dict[str, Debt] = {}
@@ -67,6 +77,8 @@ class Mind(msgspec.Struct):
     is_closed: bool = False
     has_opted_out: bool = False
     owed_complaint: str = ""
+    disputed: list[str] = []
+    """Marks he has objected to, as account and month."""
     was_asked_by: list[str] = []
     answers: str = ""
     """How calls are answered, when whoever plays him has said so: `self`, `nobody`, or empty for as he likes."""

@@ -110,6 +110,9 @@ class Residents:
         walk = self.walks.get(str(n))
         if walk is None:
             return
+        if walk.stage == "accept" and timer.handler == "people.walk":
+            self._alone(n)
+            return
         while True:
             outcome = await self._one_stage(walk)
             walk.stages += 1
@@ -120,7 +123,7 @@ class Residents:
                     walk.stage, walk.stumbles = stage, 0
                     self.walks.put(str(n), walk)
                     if stage == "accept" and timer.handler == "people.walk":
-                        self.world.scheduler.at(self.world.clock.now(), f"z-accept|{n:08d}", "people.walk-alone", {"n": n})
+                        self._alone(n)
                         return
                     if timer.handler == "people.walk-alone" and stage != "accept":
                         self._go_on(walk, self.world.clock.now())
@@ -136,6 +139,10 @@ class Residents:
                 case End(why):
                     self._over(walk, why)
                     return
+
+    def _alone(self, n: int) -> None:
+        """Accepting draws on what all share: of one instant, one after another by n, when all others have done what they do then."""
+        self.world.scheduler.at(self.world.clock.now(), f"z-accept|{n:08d}", "people.walk-alone", {"n": n})
 
     def _go_on(self, walk: Walk, at: datetime) -> None:
         self.world.scheduler.at(at, f"walk|{walk.n:08d}", "people.walk", {"n": walk.n})

@@ -203,7 +203,7 @@ class Townsfolk:
         if found is None:
             return ()
         n, generation = found
-        if n >= self.count or generation > self.mind(n).phone_given:
+        if n >= self.count or generation > max(self.mind(n).phone_given, self.mind(n).phones_had):
             return ()
         home = self.person(n).household
         others = [k for k in range(home.first, home.first + home.adults) if k != n and k < self.count] if home.first == n else []
@@ -439,6 +439,8 @@ class Townsfolk:
             debtor.purse.move(fen / 100)
             debt.paid_back_fen -= fen
             if debt.asked_day == day.toordinal() and -fen >= debt.asked_fen:
+                if debt.late_since and debt.late_since < day.toordinal():
+                    debt.late_spans = [*debt.late_spans, [debt.late_since, day.toordinal()]]
                 debt.late_since = 0
         self._remember(mind, debtor)
 
@@ -459,6 +461,19 @@ class Townsfolk:
         mind = self.mind(n)
         mind.debts.setdefault(loan_id, Debt(loan_id)).has_asked_hardship = True
         self.note(mind)
+
+    def new_number(self, n: int) -> str:
+        """The resident takes another number; he still reads the old one."""
+        mind = self.mind(n)
+        mind.phones_had = mind.phone_given + 1
+        self.note(mind)
+        return papers.phone_number(n, self.offset, mind.phones_had)
+
+    def has_own_number(self, n: int) -> bool:
+        """Nobody shares the number, and there is another to take."""
+        home = self.person(n).household
+        alone = not any(self.person(k).shares_phone for k in range(home.first, home.first + home.adults))
+        return alone and self.mind(n).phones_had < 4
 
     def new_card(self, n: int, k: int) -> None:
         """The bank gives the resident his k-th card."""
