@@ -218,6 +218,7 @@ async def _show_pictures(desk: Desk, session: Session, refs: Sequence[str]) -> t
 async def _ask_who(desk: Desk, session: Session, claim: _Claim, *, front: str, selfie: str) -> _Told:
     """Write the questions down, ask them side by side. The same questions again (a repeat) give the same answers."""
     async with desk.work(Actor("customer", session.who)) as work:
+        await customers.demand_usable(work, session.who)
         paper_permit = await customers.permit(work, customer_id=session.who, item="identity", purpose="identity")
         face_permit = await customers.permit(work, customer_id=session.who, item="face", purpose="identity")
         asked: dict[str, customers.Check] = {}

@@ -249,6 +249,17 @@ async def test_a_closed_account_stays_closed_and_allows_nothing(work):
         await customers.demand_usable(work, customer_id)
 
 
+async def test_who_comes_back_after_closing_is_the_same_customer(work):
+    first = await known(work, await newcomer(work))
+    await customers.close(work, customer_id=first, owes_something=False)
+    again = await newcomer(work, "se-2")
+    assert again != first
+    await allow(work, again, "telco")
+    assert await known(work, again) == first
+    stands = await customers.standing(work, first)
+    assert (stands.state, stands.items) == (customers.AccountState.OPEN, {"telco"})
+
+
 async def test_who_borrowed_is_kept_for_the_years_of_the_law_and_then_erased(desk):
     async with desk.work() as work:
         customer_id = await known(work, await newcomer(work))

@@ -265,7 +265,8 @@ async def identify(
 ) -> str:
     """Write down who the person is, and give the customer he is: one person per id number.
 
-    A newcomer whose id number is known already becomes that customer; his consents, phone and device go along.
+    A newcomer whose id number is known already becomes that customer; his consents, phone and device go along. An account he had closed opens
+    anew: a person has one customer id for life.
     Raises: AnotherPerson (this account has another id number), PapersRunOut, AccountFrozenNow, WrongState.
     """
     if papers.expires_on < work.today:
@@ -294,6 +295,8 @@ async def _become(work: Work, *, newcomer: str, known: str) -> None:
     for one in sorted((newcomer, known)):
         await store.lock_customer(work, one)
     customer = await store.lock_customer(work, newcomer)
+    if (await store.lock_customer(work, known)).state is AccountState.CLOSED:
+        await store.set_state(work, known, AccountState.OPEN)
     moved = [
         with_receipt(replace(one, customer_id=known, consent_id=ids.derive("co", known, one.consent_id, "moved")))
         for one in await store.consents_of(work, newcomer)
@@ -454,7 +457,7 @@ async def thaw(work: Work, *, customer_id: str) -> None:
 async def close(work: Work, *, customer_id: str, owes_something: bool) -> AccountState:
     """Close the account, or put it at closing while anything is still owed or held. Closing takes back every consent but what is owed needs.
 
-    Closed stays closed.
+    Closed stays closed, until the same person shows his papers again (`identify`).
     """
     customer = await store.lock_customer(work, customer_id)
     if customer.state is AccountState.CLOSED:

@@ -13,7 +13,7 @@ from puhui.rooms.customers.identity import IdNumber, Level
 
 
 class AccountState(Enum):
-    """An account opens once; it never goes back from closed. Frozen stands beside it."""
+    """Open, closing, closed; from closed it opens anew only for the same person with his papers. Frozen stands beside it."""
 
     OPEN = "open"
     CLOSING = "closing"
