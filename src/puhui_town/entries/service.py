@@ -1,12 +1,14 @@
 """What the platform asks of entries and partners: swapping one-time codes, and taking events in order."""
 
 import hashlib
+from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
 
 from puhui_town.entries.entry import ASSETS, AUDIENCE, TOKEN_LIVES_S, Entry, h5_token, own_entries, told_entries
-from puhui_town.wire import Ask, Refused, Reply, Route, Service, World, not_found, wrong_state
+from puhui_town.people.line import insist
+from puhui_town.wire import Ask, PlatformReply, Refused, Reply, Route, Service, World, not_found, wrong_state
 
 CODE_LIVES_MS = 60_000
 
@@ -67,7 +69,7 @@ class Entries:
     async def all(self) -> tuple[Entry, ...]:
         """The entries that the platform has open; the town's own list when it does not say. Raises Unanswered."""
         if not self._told:
-            reply = await self.world.client.signed("entry-e01", "GET", "/entry/v1/entries")
+            reply = await insist(self.world, lambda: self.world.client.signed("entry-e01", "GET", "/entry/v1/entries"))
             self._told = (told_entries(reply.body) if reply.is_good else ()) or own_entries()
         return self._told
 
@@ -85,7 +87,11 @@ class Entries:
                 body["token"] = self._token(entry, sub=sub, phone=phone, scene=scene, session_id=session_id)
             case "app":
                 pass
-        reply = await self.world.client.signed(entry.key_id, "POST", "/entry/v1/sessions", body, key=key, timeout_s=10)
+
+        def call() -> Awaitable[PlatformReply]:
+            return self.world.client.signed(entry.key_id, "POST", "/entry/v1/sessions", body, key=key, timeout_s=10)
+
+        reply = await insist(self.world, call)
         if not reply.is_good:
             raise Refused(str(reply.body.get("code", reply.status)), "the session was not opened", str(reply.body.get("retry", "never")), reply.status)
         return reply.body

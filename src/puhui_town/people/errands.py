@@ -15,7 +15,7 @@ from puhui_town.people.lives import month_index
 from puhui_town.people.mind import Debt, Mind, anger_on, say, was_late_in
 from puhui_town.people.needs import CHINA
 from puhui_town.people.townsfolk import Townsfolk
-from puhui_town.people.walk import End, Later, Outcome, Pause, Walk
+from puhui_town.people.walk import End, Outcome, Pause, Walk
 from puhui_town.wire import PlatformReply, Timer, World
 
 if TYPE_CHECKING:
@@ -290,8 +290,8 @@ class Errands:
         """An errand is done, or refused for good, or asked again later."""
         if reply.is_good:
             return End("done")
-        if reply.status == 401 and walk.tries == 0:
-            return Later("session-over")
+        if reply.status == 401:
+            return self.residents.again_from_start(walk)
         if reply.status in {429, 503} or reply.body.get("retry") == "later":
             return Pause(ASKS_AGAIN_H * 3600, "enter") if walk.stumbles < 1 and walk.stages < 12 else End(str(reply.body.get("code", reply.status)))
         return End(str(reply.body.get("code", reply.status)))

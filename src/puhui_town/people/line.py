@@ -1,6 +1,7 @@
 """The line between a resident's phone and the lender: it drops, and the phone sends the same again under the same key."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from puhui_town.people.walk import Walk, next_key
@@ -10,6 +11,32 @@ PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 2.0)
 PATIENCE_S = 20.0
 PATIENCE_STEPPED_S = 180.0
 """A stepped run stands still meanwhile, so the patience of a phone is long there: killed servers come back in seconds."""
+PASSING = frozenset({"", "busy", "fault", "services.away"})
+"""503 codes that say nothing of the request: the same is sent again at once. Any other 503 is an answer, for later."""
+
+
+async def insist(world: World, call: Callable[[], Awaitable[PlatformReply]]) -> PlatformReply:
+    """Make a call until it is answered. Raises Unanswered when patience ends."""
+    patience = PATIENCE_STEPPED_S if world.is_stepped else PATIENCE_S
+    waited, turn = 0.0, 0
+    while True:
+        try:
+            reply = await call()
+            if not _is_unknown(reply):
+                return reply
+        except Unanswered:
+            if waited >= patience:
+                raise
+        if waited >= patience:
+            raise Unanswered("the lender did not answer in time")
+        pause = PAUSES_S[min(turn, len(PAUSES_S) - 1)]
+        await asyncio.sleep(pause)
+        waited, turn = waited + pause, turn + 1
+
+
+def _is_unknown(reply: PlatformReply) -> bool:
+    """An answer of a broken server says nothing."""
+    return reply.status >= 500 and (reply.status != 503 or str(reply.body.get("code", "")) in PASSING)
 
 
 class Line:
@@ -38,23 +65,9 @@ class Line:
         headers = {"Puhui-Session": secret, "Content-Type": content_type}
         if key:
             headers["Idempotency-Key"] = key
-        patience = PATIENCE_STEPPED_S if self._world.is_stepped else PATIENCE_S
-        waited, turn = 0.0, 0
-        while True:
+
+        def call() -> Awaitable[PlatformReply]:
             self.calls += 1
-            try:
-                reply = await self._world.client.plain(method, path, body, headers=headers)
-            except Unanswered:
-                reply = None
-            if reply is not None and not _is_unknown(reply):
-                return reply
-            if waited >= patience:
-                raise Unanswered("the lender did not answer in time")
-            pause = PAUSES_S[min(turn, len(PAUSES_S) - 1)]
-            await asyncio.sleep(pause)
-            waited, turn = waited + pause, turn + 1
+            return self._world.client.plain(method, path, body, headers=headers)
 
-
-def _is_unknown(reply: PlatformReply) -> bool:
-    """An answer of a broken server says nothing; 503 `closed` is an answer."""
-    return reply.status >= 500 and not (reply.status == 503 and reply.body.get("code") == "closed")
+        return await insist(self._world, call)

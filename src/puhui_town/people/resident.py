@@ -20,7 +20,7 @@ from puhui_town.people.mind import Consented, Mind, anger_on
 from puhui_town.people.needs import CHINA, Need
 from puhui_town.people.person import Person, Phone
 from puhui_town.people.townsfolk import Townsfolk
-from puhui_town.people.walk import MOST_STAGES, End, Go, Later, Outcome, Pause, Walk, session_id_of
+from puhui_town.people.walk import MOST_STAGES, Again, End, Go, Later, Outcome, Pause, Walk, session_id_of
 from puhui_town.shops.shop import Shops, scenes
 from puhui_town.wire import PlatformReply, Refused, Timer, Unanswered, World, to_ms
 
@@ -36,6 +36,8 @@ STUMBLE_PAUSE_S = 300.0
 TRIES_MAX = 2
 BUYS_IN_SHOP = 0.25
 WAITS_MAX = 200
+ASKS_AGAIN = 0.3
+"""After a no, the share of people who come back with the same need some days later."""
 DAY_BEGINS, DAY_ENDS = time(6, 30), time(22, 30)
 """Between these a resident signs; in the night he sleeps."""
 
@@ -136,6 +138,9 @@ class Residents:
                 case Later(why):
                     self._stumble(walk, why)
                     return
+                case Again(why):
+                    self._another_day(walk, why)
+                    return
                 case End(why):
                     self._over(walk, why)
                     return
@@ -153,6 +158,9 @@ class Residents:
         except Unanswered:
             return Later("no-answer")
         except Refused as refused:
+            if walk.stage == "enter" and refused.status in {401, 409} and walk.stages < 8:  # the pass is stale, or was for another visit
+                walk.session_id = ""
+                return Go("enter")
             return Later(refused.code) if refused.retry == "later" or refused.status in {429, 503} else End(refused.code)
         except (KeyError, TypeError, ValueError) as error:  # an answer that is not as the contract says
             log.warning("a resident could not make sense of an answer at stage %s: %s", walk.stage, type(error).__name__)
@@ -193,7 +201,7 @@ class Residents:
         """What a refusal means: later, a stage that is missing, or the end."""
         code = str(reply.body.get("code", reply.status))
         if reply.status == 401:  # the session is over: another one, and on from where the lender says we are
-            return Later("session-over") if walk.stage == "enter" else self._again_from_start(walk)
+            return self.again_from_start(walk)
         if reply.status in {429, 503} or reply.body.get("retry") == "later":
             return Later(code)
         if code in {"no-consent", "customers.no-consent", "permits.stale"} and walk.asked.get("consent", 0) < 3:
@@ -204,7 +212,7 @@ class Residents:
             return Go("look")
         return End(code)
 
-    def _again_from_start(self, walk: Walk) -> Outcome:
+    def again_from_start(self, walk: Walk) -> Outcome:
         walk.secret = walk.session_id = ""
         walk.asked = {}
         return Go("enter") if walk.stages < MOST_STAGES else End("session-over")
@@ -430,6 +438,8 @@ class Residents:
         if walk.facts.get("decision_id") and self.folk.chance(walk.n, f"{walk.k}|review") < 0.03:
             walk.errand = "review"
             return Go("errand")
+        if walk.tries < 1 and not self.is_hurried(walk) and self.folk.chance(walk.n, f"{walk.k}|asks-again") < ASKS_AGAIN:
+            return Again("declined")
         return End("declined")
 
     async def _buy(self, walk: Walk) -> None:

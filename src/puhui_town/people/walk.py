@@ -84,7 +84,14 @@ class End:
     why: str
 
 
-Outcome = Go | Pause | Later | End
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Not today; the same need comes back on another day, or is given up."""
+
+    why: str
+
+
+Outcome = Go | Pause | Later | Again | End
 
 
 def session_id_of(seed: str, n: int, counter: int) -> str:

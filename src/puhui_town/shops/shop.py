@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from puhui_town.wire import Ask, Route, Service, Timer, Unanswered, World, instant, not_found
+from puhui_town.people.line import insist
+from puhui_town.wire import Ask, PlatformReply, Route, Service, Timer, Unanswered, World, instant, not_found
 
 SHOPS = 60
 DELIVERS_AFTER_H = 26
@@ -90,13 +91,16 @@ class Shops:
             "items": [{"title": scene.title, "amount_fen": amount_fen, "category": scene.code}], "amount_fen": amount_fen,
             "buyer_ref": buyer_ref, "return_url": f"https://shop.invalid/{scene.merchant_id}/{order_id}",
         }  # fmt: skip
-        reply = await self.world.client.signed(f"shop-{scene.merchant_id}", "POST", "/partner/v1/orders", body, key=order_id, timeout_s=10)
+        reply = await self._signed(scene.merchant_id, "POST", "/partner/v1/orders", body, order_id)
         if not reply.is_good:
             return None
         returns = int.from_bytes(hashlib.sha256(f"{order_id}|returns".encode()).digest()[:4], "big") / 2**32 < RETURNS
         self._orders.put(order_id, Order(order_id, scene.merchant_id, scene.scene_id, amount_fen, returns=returns))
         self._again(order_id, hours=DELIVERS_AFTER_H)
         return reply.body
+
+    async def _signed(self, merchant: str, method: str, path: str, body: object = b"", key: str = "") -> PlatformReply:
+        return await insist(self.world, lambda: self.world.client.signed(f"shop-{merchant}", method, path, body, key=key, timeout_s=10))
 
     def _again(self, order_id: str, hours: float) -> None:
         self.world.scheduler.at(self.world.clock.now() + timedelta(hours=hours), f"shop|{order_id}", "shops.look", {"order_id": order_id})
@@ -117,8 +121,8 @@ class Shops:
 
     async def _step(self, order: Order) -> float:
         """One look; gives the hours until the next one, 0 for none. Raises Unanswered."""
-        key_id = f"shop-{order.merchant_id}"
-        told = await self.world.client.signed(key_id, "GET", f"/partner/v1/orders/{order.order_id}")
+        shop = order.merchant_id
+        told = await self._signed(shop, "GET", f"/partner/v1/orders/{order.order_id}")
         if not told.is_good:
             return 0.0 if told.status == 404 else LOOKS_EACH_H
         order.state = str(told.body.get("state", order.state))
@@ -126,13 +130,13 @@ class Shops:
         match order.state:
             case "funded":
                 body = {"delivered_at": instant(self.world.clock.now())}
-                reply = await self.world.client.signed(key_id, "POST", f"{path}/deliver", body, key=f"{order.order_id}-deliver")
+                reply = await self._signed(shop, "POST", f"{path}/deliver", body, f"{order.order_id}-deliver")
                 order.state = "delivered" if reply.is_good else order.state
                 return 24.0 * RETURNED_AFTER_DAYS if order.returns else 0.0
             case "delivered" if order.returns and not order.refunded_fen:
                 refund_id = f"rf-{hashlib.sha256(order.order_id.encode()).hexdigest()[:24]}"
                 refund: dict[str, Any] = {"refund_id": refund_id, "amount_fen": order.amount_fen, "reason": "goods returned"}
-                reply = await self.world.client.signed(key_id, "POST", f"{path}/refunds", refund, key=refund_id)
+                reply = await self._signed(shop, "POST", f"{path}/refunds", refund, refund_id)
                 order.refunded_fen = order.amount_fen if reply.is_good else 0
                 return 0.0
             case "quoted":
