@@ -140,6 +140,7 @@ async def test_a_person_with_wages_gets_offers_and_every_source_was_asked_once_a
     assert answer.show["outcome"] == "offer"
     assert {offer["method"] for offer in answer.show["offers"]} == {"level_payment", "level_principal"}
     assert answer.show["ladder"] == "white"
+    assert answer.show["ladder_next"] == {"step": "starter", "line_max_fen": 500_000, "settled_min": 1, "months_min": 2}
     assert sorted(world.asked) == sorted([*SOURCES, "bureau"])
     assert {body["as_of"] for body in world.bodies} == {"2026-09-01T01:00:00+00:00"}
     async with house.work() as work:

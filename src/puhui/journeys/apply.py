@@ -129,6 +129,10 @@ async def where_it_stands(desk: Desk, customer_id: str, application_id: str) -> 
         told = decisions.told(record)
         show = {name: told[name] for name in ("application_id", "decision_id", "outcome", "reasons", "wanted", "no_flip", "ladder")}
         show["offers"] = await decisions.offers_in_force(work, application)
+        if step := decisions.next_step(await decisions.product_of(work, record), record.ladder):
+            show["ladder_next"] = {
+                "step": step.step, "line_max_fen": step.line_max_fen, "settled_min": step.settled_min, "months_min": step.months_min
+            }  # fmt: skip
     match application.state:
         case ApplicationState.OFFERED:
             return StepAnswer(State.OFFERED, ("quote", "accept", "cancel"), show)

@@ -25,6 +25,7 @@ from puhui.rooms.decisions.known import (
     read_report,
     work_of,
 )
+from puhui.rooms.decisions.limit import next_step
 from puhui.rooms.decisions.operations import (
     SET_ASIDE,
     AmountNotOffered,
@@ -156,6 +157,7 @@ __all__ = [
     "last_application",
     "last_record",
     "microseconds",
+    "next_step",
     "note_card",
     "offers_in_force",
     "open_application",

@@ -72,3 +72,10 @@ def limit_of(inputs: Inputs, product: Product, band: Band, rate_ppm: int) -> Lim
     binding = min(caps, key=lambda name: (caps[name], name))
     amount = max(caps[binding], 0) // product.amount_step_fen * product.amount_step_fen
     return Limit(amount, max(caps[binding], 0), terms, binding, step.step if step else "")
+
+
+def next_step(product: Product, ladder: str) -> LadderStep | None:
+    """Give the step of the ladder after this one, with what it needs; None at the top, and for a thick file ("")."""
+    names = [step.step for step in product.ladder]
+    place = names.index(ladder) + 1 if ladder in names else len(names)
+    return product.ladder[place] if place < len(names) else None
