@@ -194,6 +194,14 @@ def test_a_fast_clock_goes_on_where_it_was(tmp_path) -> None:
     assert begin.later(10) - begin.now() >= timedelta(seconds=9_000)
 
 
+def test_a_fast_clock_stands_still_between_a_clean_stop_and_the_next_start(tmp_path) -> None:
+    begin = Clock.begin(ClockMode.FAST, to_now(), speed=1_000_000)
+    kept = begin.stored(is_over=True)
+    again = Clock.restored(kept, begin)
+    assert to_ms(again.since_at) == kept["seen_at_ms"]
+    assert again.since_real_ms >= kept["seen_real_ms"]
+
+
 def to_now():
     return Clock.begin(ClockMode.LIVE, None).now()
 

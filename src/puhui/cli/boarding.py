@@ -1,6 +1,8 @@
 """`puhui boards`: what the boards show, on the terminal."""
 
+import sys
 from dataclasses import asdict, fields, is_dataclass
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -63,7 +65,7 @@ async def _show(*, as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=170)
     for name, value in shown.items():
         rows = value if isinstance(value, list) else [value]
         if not rows:
@@ -99,4 +101,6 @@ def _plain(value: object) -> object:
 def _text(name: str, value: object) -> str:
     if name.endswith("_fen") and isinstance(value, int):
         return f"{value / 100:,.2f}"
+    if name.endswith("_ms") and isinstance(value, tuple):
+        return " / ".join(str(timedelta(seconds=one // 1000)) for one in value)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else "" if value is None else str(value)

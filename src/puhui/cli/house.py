@@ -1,10 +1,13 @@
 """What the commands share: the configuration, a database that runs and is up to date, a desk to work at."""
 
 import asyncio
+import fcntl
 import os
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import asyncpg
@@ -60,15 +63,18 @@ async def open_database(config: Config) -> AsyncIterator[str]:
 async def open_house(config: Config, wiring: Wiring | None = None) -> AsyncIterator[Desk]:
     """Give a desk in this house, on the clock that the house keeps."""
     async with open_database(config) as url:
-        desk = await open_desk(config, wiring or Wiring(), owner="console", database_url=url, clock=await kept_clock(url))
+        desk = await open_desk(config, wiring or Wiring(), owner="console", database_url=url, clock=await kept_clock(url, config.home))
         try:
             yield desk
         finally:
             await desk.close()
 
 
-async def kept_clock(url: str) -> Clock | None:
-    """Give the clock the house runs on, if it has one of its own and no other was asked for."""
+async def kept_clock(url: str, home: Path) -> Clock | None:
+    """Give the clock the house runs on, if it has one of its own and no other was asked for.
+
+    While nothing runs, a fast clock does not race on: it stands where the run left it, and moves at the pace of real time.
+    """
     if "PUHUI_CLOCK" in os.environ:
         return None
     connection = await connect(url)
@@ -78,7 +84,25 @@ async def kept_clock(url: str) -> Clock | None:
         await connection.close()
     if row is None or row["mode"] == ClockMode.LIVE.value:
         return None
+    if row["mode"] == ClockMode.FAST.value and not is_running(home):
+        return Clock(ClockMode.FAST, row["since_at"].astimezone(UTC), time.time(), 1, row["tick_s"])
     return Clock(ClockMode(row["mode"]), row["since_at"].astimezone(UTC), row["since_real"], row["speed"], row["tick_s"])
+
+
+def is_running(home: Path) -> bool:
+    """Say whether `puhui run` holds this house."""
+    try:
+        handle = os.open(home / "run.lock", os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)
 
 
 async def connect(url: str) -> asyncpg.Connection:

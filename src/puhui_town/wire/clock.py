@@ -92,8 +92,8 @@ class Clock:
             "tick_s": self.tick_s,
         }
 
-    def stored(self) -> dict[str, object]:
-        """Give what is kept across restarts."""
+    def stored(self, *, is_over: bool = False) -> dict[str, object]:
+        """Give what is kept across restarts; `is_over` when the whole run stops here, and not only this process."""
         return {
             "mode": self.mode.value,
             "since_at_ms": to_ms(self.since_at),
@@ -102,6 +102,7 @@ class Clock:
             "tick_s": self.tick_s,
             "seen_at_ms": self.now_ms(),
             "seen_real_ms": machine_ms(),
+            "is_over": is_over,
         }
 
     @classmethod
@@ -109,12 +110,13 @@ class Clock:
         """Give the clock where an earlier process left it; `fresh` if it ran in another mode.
 
         A fast clock whose process was away for less than a minute simply ran on (the platform still counts by the same anchor); after a
-        longer absence the run goes on at the instant last seen, so a night without the town is not years in it.
+        longer absence, or after a clean stop, the run goes on at the instant last seen, so a night without the town is not years in it.
         """
         if kept["mode"] != fresh.mode.value or fresh.mode is ClockMode.LIVE:
             return fresh
         clock = cls(fresh.mode, from_ms(int(kept["since_at_ms"])), int(kept["since_real_ms"]), int(kept["speed"]), int(kept["tick_s"]))
-        if fresh.mode is ClockMode.FAST and machine_ms() - int(kept["seen_real_ms"]) > REBASE_AFTER_S * 1000:
+        is_over = bool(kept.get("is_over")) or machine_ms() - int(kept["seen_real_ms"]) > REBASE_AFTER_S * 1000
+        if fresh.mode is ClockMode.FAST and is_over:
             clock.since_at, clock.since_real_ms = from_ms(int(kept["seen_at_ms"])), machine_ms()
         return clock
 

@@ -42,7 +42,7 @@ class Town:
             await end()
         await self.server.close()
         self.world.client.close()
-        store_clock(self.world)
+        store_clock(self.world, is_over=True)
         self.world.store.close()
 
     def _beat(self) -> None:

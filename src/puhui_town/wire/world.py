@@ -156,6 +156,6 @@ def open_world(config: Config, fresh: Clock) -> World:
     return World(config, clock, store, scheduler, faults, keys, Nonces(), client, callbacks, files)
 
 
-def store_clock(world: World) -> None:
+def store_clock(world: World, *, is_over: bool = False) -> None:
     """Keep the clock for the next process."""
-    world.store.table("wire.clock", dict).put("now", world.clock.stored())
+    world.store.table("wire.clock", dict).put("now", world.clock.stored(is_over=is_over))
