@@ -144,8 +144,10 @@ async def finish_closing(work: Work, customer_id: str) -> bool:
 
 
 async def on_account_closed(work: Work, event: Stored) -> None:
-    """Erase who never borrowed at once; of who did, what law lets go of."""
-    await erase_person(work, event.customer_id)
+    """Erase who never borrowed at once; of who did, what law lets go of. Who has come back meanwhile keeps everything."""
+    person = await customers.find_customer(work, event.customer_id)
+    if person is not None and person.state is AccountState.CLOSED:
+        await erase_person(work, event.customer_id)
 
 
 async def erase_person(work: Work, customer_id: str) -> Mapping[str, Any]:
