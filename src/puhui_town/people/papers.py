@@ -12,6 +12,8 @@ _MEN = "强伟军刚勇磊涛超明辉斌鹏飞波宁建国平志海山林松柏
 _EITHER = "春华晓东小新玉金庆永安和嘉宇子思晨佳俊欣"
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
+ORDERS = 500
+"""Pairs of numbers for a day of birth; neighbours get different ones, so that the ends of their id numbers differ."""
 CARDS_EACH = 8
 """Card numbers set aside for each person: three at first, the others for lost and new cards."""
 BANKS = ("000001", "000002", "000003", "000004", "000005", "000006")
@@ -43,7 +45,7 @@ def offset_of(seed: str | int) -> int:
 
 def birthday(n: int, offset: int, year: int) -> date:
     """The birthday of resident n in that year; with `order_number` it keeps id numbers of up to 182,500 residents apart."""
-    return date(year, 1, 1) + timedelta(days=(n * 173 + offset) % 365)
+    return date(year, 1, 1) + timedelta(days=(n // ORDERS + 211 * (n % ORDERS) + offset) % 365)
 
 
 def is_man(n: int) -> bool:
@@ -52,7 +54,7 @@ def is_man(n: int) -> bool:
 
 def order_number(n: int) -> int:
     """The three digits after the birth date; an odd one is a man's."""
-    return 2 * ((n // 365 * 309 + 50) % 500) + is_man(n)
+    return 2 * ((n * 309 + 50) % ORDERS) + is_man(n)
 
 
 def id_number(address_code: str, born: date, n: int) -> str:
@@ -70,9 +72,9 @@ def residents_of_id(number: str, offset: int, count: int) -> list[int]:
     day = born.timetuple().tm_yday - 1
     if day == 365:
         return []
-    low = (day - offset) * pow(173, -1, 365) % 365
-    high = (order // 2 - 50) * pow(309, -1, 500) % 500
-    return list(range(high * 365 + low, count, 182_500))
+    low = (order // 2 - 50) * pow(309, -1, ORDERS) % ORDERS
+    high = (day - offset - 211 * low) % 365
+    return list(range(high * ORDERS + low, count, 365 * ORDERS))
 
 
 def phone_number(n: int, offset: int, generation: int = 0) -> str:
