@@ -206,6 +206,23 @@ def to_now():
     return Clock.begin(ClockMode.LIVE, None).now()
 
 
+async def test_a_party_that_stumbles_answers_500_and_the_town_goes_on(make_town) -> None:
+    def with_fool(world: World) -> list[Service]:
+        world.keys.make("fool-1", "fool")
+        rows = world.store.table("fool.rows", dict)
+
+        def stumble(ask) -> dict[str, int]:
+            rows.put("one", {"cannot": {"be": object()}})
+            return {}
+
+        return [Service("fool", "/fool", "fool-1", (Route("POST", "/fool/v1/stumble", "stumble", stumble),))]
+
+    town = await make_town(with_echo, with_fool)
+    said = await town.lender.post("/fool/v1/stumble", {}, key="k")
+    assert (said.status, said.is_signed, said.raw) == (500, False, b""), "unknown, not an answer"
+    assert (await town.lender.post("/echo/v1/things", {"thing_id": "t1", "amount_fen": 5}, key="t1")).status == 202
+
+
 @pytest.mark.parametrize(("path", "code"), [("/echo/v1/nothing", "not-found"), ("/nowhere", "not-found")])
 async def test_an_unknown_call_is_not_found(make_town, path, code) -> None:
     town = await make_town(with_echo)

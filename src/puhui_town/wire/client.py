@@ -26,6 +26,10 @@ class Unanswered(Exception):  # noqa: N818 - what it says is that nothing is kno
     """No reply that counts: refused, timed out, broken, or badly signed."""
 
 
+class TimedOut(Unanswered):
+    """The reply did not come in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformReply:
     """What came back. Header names are lower-case."""
@@ -130,6 +134,9 @@ class Wire:
             timer = asyncio.get_running_loop().call_later(timeout_s, _time_out, done)
             try:
                 reply = await done
+            except TimedOut:
+                connection.close()
+                raise
             except Unanswered:
                 began = connection.began
                 connection.close()
@@ -163,10 +170,6 @@ class Wire:
         except (OSError, TimeoutError):
             raise Unanswered("no connection") from None
         return made, False
-
-
-class TimedOut(Unanswered):
-    """The reply did not come in time."""
 
 
 def _time_out(done: "asyncio.Future[PlatformReply]") -> None:

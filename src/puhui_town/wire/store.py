@@ -28,13 +28,14 @@ class Table(Generic[T]):
         return self.rows.get(key)
 
     def put(self, key: str, row: T) -> None:
+        """Keep a row as it stands now. Raises TypeError for what msgpack cannot hold; then nothing was changed."""
+        self._store.touched[self.name, key] = self._store.encode(row)
         self.rows[key] = row
-        self._store.touched[self.name, key] = self
 
     def drop(self, key: str) -> None:
         """Forget a row; nothing happens if it is not there."""
         if self.rows.pop(key, None) is not None:
-            self._store.touched[self.name, key] = self
+            self._store.touched[self.name, key] = None
 
     def clear(self) -> None:
         for key in list(self.rows):
@@ -66,9 +67,10 @@ class Store:
     """The town's memory. `path` None keeps it in memory only (tests). One process a file: a second one is refused by SQLite's lock."""
 
     def __init__(self, path: Path | None) -> None:
-        self.touched: dict[tuple[str, str], Table[Any]] = {}
+        self.touched: dict[tuple[str, str], bytes | None] = {}
+        """Rows changed since the last commit; None for those that were dropped."""
         self._tables: dict[str, Table[Any]] = {}
-        self._encode = msgspec.msgpack.Encoder().encode
+        self.encode = msgspec.msgpack.Encoder().encode
         self._base = sqlite3.connect(path or ":memory:", isolation_level=None, timeout=5)
         for pragma in ("locking_mode = exclusive", "journal_mode = wal", "synchronous = off", "cache_size = -32000"):
             self._base.execute(f"pragma {pragma}")
@@ -89,12 +91,8 @@ class Store:
         """Write every touched row in one transaction. Costs nothing when nothing was touched."""
         if not self.touched:
             return
-        kept, gone = [], []
-        for (name, key), table in self.touched.items():
-            if key in table.rows:
-                kept.append((name, key, self._encode(table.rows[key])))
-            else:
-                gone.append((name, key))
+        kept = [(name, key, blob) for (name, key), blob in self.touched.items() if blob is not None]
+        gone = [mark for mark, blob in self.touched.items() if blob is None]
         base = self._base
         base.execute("begin")
         if kept:
