@@ -29,14 +29,15 @@ from puhui.rooms import boards, bureau, decisions, funding, ledger
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FIRST_DAY = "2026-09-01T06:00:00+08:00"
 MORNING = timedelta(hours=3, minutes=30)
-DELIVERY_FAULTS = (
+Fault = tuple[str, int, dict[str, Any]]
+DELIVERY_FAULTS: tuple[Fault, ...] = (
     ("timeout_before", 20_000, {}),
     ("timeout_after", 20_000, {}),
     ("silent_5xx", 15_000, {"done": True}),
     ("bad_sign", 10_000, {}),
     ("slow", 10_000, {"ms": 20}),
 )
-CALLBACK_FAULTS = (
+CALLBACK_FAULTS: tuple[Fault, ...] = (
     ("duplicate", 60_000, {"times": 2}),
     ("late", 40_000, {"delay_s": 90}),
     ("lost", 30_000, {}),
@@ -131,7 +132,6 @@ def _platform_side(running: stand.Stand) -> list[stand.Process]:
 
 async def go_on(telling: Telling, until: datetime, *, on_progress: Progress | None = None) -> None:
     """Step through the days; every morning the played staff works."""
-    start = telling.driver.clock.now()
     while (now := telling.driver.clock.now()) < until:
         local = now.astimezone(SHANGHAI)
         morning = datetime.combine(local.date(), datetime.min.time(), SHANGHAI) + timedelta(hours=9, minutes=30)
@@ -139,7 +139,7 @@ async def go_on(telling: Telling, until: datetime, *, on_progress: Progress | No
         await telling.driver.run_until(min(following.astimezone(UTC), until))
         await telling.office.morning(telling.desk)
         if on_progress:
-            on_progress(telling.driver.clock.now() - (start - start), until)
+            on_progress(telling.driver.clock.now(), until)
 
 
 def delivery_rules() -> list[dict[str, Any]]:
@@ -166,6 +166,9 @@ async def report(telling: Telling) -> dict[str, Any]:
     facts = await _counts(telling.desk, day)
     facts |= await _checked_by_others(telling)
     facts |= _replayed(telling)
+    if telling.tale.has_faults:
+        fired = await telling.driver.ask("GET", f"{telling.town}/town/faults/fired")
+        facts["faults_fired"] = len(fired["fired"])
     state = await end_state(telling.desk, day)
     return facts | {
         "state_sha256": state.sha256,
