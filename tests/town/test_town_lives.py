@@ -73,6 +73,17 @@ def test_two_years_of_any_source_fit_on_one_page() -> None:
         assert all(records.page(source, BEFORE, NOW, NOW, None)[1] is None for source in ("wallet", "device") if records.has(source))
 
 
+def test_a_page_is_the_same_made_at_once_or_kept_ready() -> None:
+    for source in ("telco", "bank_flow", "utility"):
+        cold, warm = Records(LIVES[4]), Records(LIVES[4])
+        for year in warm.years(BEFORE, NOW):
+            warm.year(source, year).warm()
+        as_of = NOW - timedelta(days=1)
+        first = cold.page_json(source, BEFORE, NOW, as_of, None)
+        assert warm.page_json(source, BEFORE, NOW, as_of, None) == first
+        assert [json.dumps(e) for e in json.loads(first[0])] == [json.dumps(json.loads(t)) for t in cold.page(source, BEFORE, NOW, as_of, None)[0]]
+
+
 def test_a_page_holds_a_thousand_events_and_the_next_goes_on() -> None:
     life = next(life for life in LIVES if "wallet" in life.person.sources)
     records, since = Records(life), NOW - timedelta(days=1500)

@@ -135,8 +135,9 @@ class Bench:
             for source in SOURCES:
                 if records.has(source):
                     for year in records.years(now - HISTORY, now):
-                        records.year(source, year)
+                        records.year(source, year).warm()
             self.folk.debt_of(walk.n)
+            self.residents.draw_pictures(walk)
             if k % 20 == 0:
                 await asyncio.sleep(0)
         assert n > first

@@ -215,6 +215,22 @@ class Records:
         chosen = texts[skip : skip + PAGE]
         return chosen, str(skip + PAGE) if len(texts) > skip + PAGE else None
 
+    def page_json(self, source: str, since: datetime, until: datetime, as_of: datetime, cursor: str | None) -> tuple[bytes, str | None]:
+        """The same as a JSON list."""
+        first, last, known = wall_seconds(since), wall_seconds(until), wall_seconds(as_of)
+        parts, count = [], 0
+        for rows, low, high in self.stretches(source, first, last):
+            seen = rows.known_s[low:high] <= known
+            count += int(seen.sum())
+            if seen.all():
+                parts.append(rows.joined(low, high))
+            else:
+                parts += [rows.joined(low + k, low + k + 1) for k in np.flatnonzero(seen).tolist()]
+        if cursor or count > PAGE:
+            texts, following = self.page(source, since, until, as_of, cursor)
+            return joined(texts), following
+        return joined(parts), None
+
     def stretches(self, source: str, first: int, last: int) -> Iterator[tuple[Rows, int, int]]:
         """The rows with first <= at < last (wall seconds), as (rows of a year, low, high), oldest first."""
         for year in range(_year(first), _year(last) + 1):

@@ -565,6 +565,13 @@ class Residents:
         person = self.folk.person(n)
         return {"name": person.name, "id_type": "id_card", "id_number": person.id_number, "phone": self.folk.phone(n)}
 
+    def draw_pictures(self, walk: Walk) -> None:
+        """Have the pictures of a person ready."""
+        person = self.folk.person(walk.n)
+        draw(Picture("id_front", person.card_face))
+        draw(Picture("id_back", person.card_face))
+        self.selfie(walk)
+
     def selfie(self, walk: Walk) -> bytes:
         """The face; who borrows another's holds up a screen."""
         person = self.folk.person(walk.n)

@@ -39,7 +39,7 @@ from puhui_town.people.outside import CHINA, OutsideDebt, outside_debt
 from puhui_town.people.person import Person, draw_person
 from puhui_town.people.places import VERSION, gazetteer, office_of
 from puhui_town.people.purse import Purse
-from puhui_town.people.records import Records, joined
+from puhui_town.people.records import Records
 from puhui_town.rail.books import Books
 from puhui_town.wire import CardFacts, World, instant
 
@@ -242,8 +242,8 @@ class Townsfolk:
         records = self.records_of(self._n(person))
         if not records.has(source):
             return None
-        texts, following = records.page(source, since, until, as_of, cursor)
-        return RecordPage(joined(texts), following)
+        events, following = records.page_json(source, since, until, as_of, cursor)
+        return RecordPage(events, following)
 
     def places(self) -> tuple[str, Sequence[Place]]:
         return VERSION, [Place(p.place_code, p.kind, p.name, p.tier) for p in gazetteer(self.assumptions).all]
