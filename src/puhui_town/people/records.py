@@ -145,6 +145,21 @@ class Rows:
     balance_fen: Whole
     tag: NDArray[np.int64]
     """(rows, 2): which value of the kind's first and second tag; -1 for none."""
+    _warm: str = field(default="", repr=False)
+    _ends: list[int] = field(default_factory=list, repr=False)
+
+    def warm(self) -> None:
+        """Make the texts of all rows now, and keep them."""
+        if not self._ends and len(self.at_s):
+            texts = self.texts(0, len(self.at_s))
+            self._warm = ",".join(texts)
+            self._ends = [0, *np.cumsum([len(text) + 1 for text in texts]).tolist()]
+
+    def joined(self, low: int, high: int) -> str:
+        """Rows low .. high - 1 as JSON with commas between."""
+        if self._ends:
+            return self._warm[self._ends[low] : self._ends[high] - 1]
+        return ",".join(self.texts(low, high))
 
     def texts(self, low: int, high: int) -> list[str]:
         """Rows low .. high - 1 as JSON, as they stand on the wire."""
