@@ -39,7 +39,7 @@ class KeepsDying(Refusal):
 
 @click.command()
 @click.option("--town/--no-town", default=None, help="With the simulated town (the default unless services are configured), or with the services of your settings.")
-@click.option("--people", type=click.IntRange(0, 1_000_000), default=200, show_default=True, help="Residents of the town.")
+@click.option("--people", type=click.IntRange(0, 1_000_000), default=1000, show_default=True, help="Residents of the town.")
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed makes the same people.")
 @click.option("--day-s", type=click.IntRange(1, 86_400), default=20, show_default=True, help="Real seconds a day of the town takes.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Of the platform; PUHUI_PORT or 8000, or the next free one.")
