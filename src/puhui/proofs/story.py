@@ -24,7 +24,7 @@ from puhui.proofs import stand
 from puhui.proofs.driver import Driver, Side, driver_key
 from puhui.proofs.end_state import end_state
 from puhui.proofs.staffing import POLICY, Office
-from puhui.rooms import boards, bureau, decisions, funding, ledger
+from puhui.rooms import boards, bureau, funding, ledger
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FIRST_DAY = "2026-09-01T06:00:00+08:00"
@@ -240,8 +240,3 @@ def _replayed(telling: Telling) -> dict[str, Any]:
         return {"decisions_replayed": 0, "decisions_differing": -1, "replay_error": done.stderr[-500:]}
     told = json.loads(done.stdout.strip().splitlines()[-1])
     return {"decisions_replayed": told["replayed"], "decisions_differing": told["differing"]}
-
-
-async def count_decisions(desk: Desk) -> int:
-    async with desk.work(durable=False) as work:
-        return sum(row["records"] for row in await decisions.count_by_answer(work))
