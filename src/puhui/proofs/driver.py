@@ -52,7 +52,7 @@ class Driver:
     sides: Sequence[Side]
     did: int = 0
     on_step: Callable[[datetime], None] | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    dues: dict[str, datetime] = field(default_factory=dict)
 
     async def ask(self, method: str, url: str, body: object = None, *, key: str = "", timeout_s: float = 600) -> Any:
         """Send one signed request and give its JSON; anything but 2xx is a fault that names what came."""
@@ -75,34 +75,56 @@ class Driver:
         return int(answer["did"]), datetime.fromisoformat(due) if due else None
 
     async def run_until(self, until: datetime) -> None:
-        """Step from due time to due time until `until`; at each instant the sides run in turn until both did nothing."""
-        while True:
-            due = await self.settle(self.clock.now())
-            if due is None or due > until:
-                break
-            await self._move(max(due, self.clock.now()))
-        await self._move(until)
-        await self.settle(until)
+        """Step from due time to due time until `until`; at each instant the sides run in turn until all are quiet."""
+        due = await self.settle(self.clock.now())
+        while due is not None and due <= until:
+            due = await self._step(max(due, self.clock.now()))
+        await self._step(until)
 
-    async def _move(self, to: datetime) -> None:
-        await asyncio.gather(*(self.advance(side, to, run=False) for side in self.sides))
-        self.clock.step_to(max(to, self.clock.now()))
+    async def _step(self, to: datetime) -> datetime | None:
+        """Move every clock to one instant, then let the sides run, whoever is due first; give the next due time."""
+        first = min(self.sides, key=lambda side: self.dues.get(side.name, FAR))
+        others = [side for side in self.sides if side is not first]
+        await asyncio.gather(*(self.advance(side, to, run=False) for side in others))
         if self.on_step:
             self.on_step(to)
+        did, due = await self.advance(first, to, run=True)
+        self.clock.step_to(max(to, self.clock.now()))
+        self._note(first, did, due)
+        return await self.settle(to, after=first, did=did)
 
-    async def settle(self, at: datetime) -> datetime | None:
-        """Let the sides run at one instant until each is quiet since any other last did something; give the next due time."""
-        quiet, dues = 0, dict.fromkeys((side.name for side in self.sides), at)
-        for turn in range(ROUNDS_MAX * len(self.sides)):
-            side = self.sides[turn % len(self.sides)]
-            did, due = await self.advance(side, at, run=True)
-            dues[side.name] = due or FAR
-            self.did += did
-            quiet = 1 if did else quiet + 1
-            if quiet >= len(self.sides):
-                following = min(dues.values())
-                return None if following == FAR else following
-        raise NeverQuiet(at=at.isoformat(), rounds=ROUNDS_MAX)
+    async def settle(self, at: datetime, *, after: Side | None = None, did: int = 0) -> datetime | None:
+        """Let the sides run at one instant until each is quiet since any other last did something; give the next due time.
+
+        `after` has just run and did `did`: if that was nothing, a side that is not due has nothing to do either and is not asked.
+        """
+        order = self._from(after)
+        quiet = 1 if after else 0
+        for turn in range(ROUNDS_MAX * len(order)):
+            if quiet >= len(order):
+                break
+            side = order[turn % len(order)]
+            if after and not did and self.dues.get(side.name, at) > at:
+                quiet += 1
+                continue
+            once, due = await self.advance(side, at, run=True)
+            self._note(side, once, due)
+            did += once
+            quiet = 1 if once else quiet + 1
+        else:
+            raise NeverQuiet(at=at.isoformat(), rounds=ROUNDS_MAX)
+        following = min(self.dues.values())
+        return None if following == FAR else following
+
+    def _from(self, after: Side | None) -> list[Side]:
+        """Give the sides in the order in which they run, the one that has just run last."""
+        sides = list(self.sides)
+        place = sides.index(after) + 1 if after else 0
+        return sides[place:] + sides[:place]
+
+    def _note(self, side: Side, did: int, due: datetime | None) -> None:
+        self.did += did
+        self.dues[side.name] = due or FAR
 
 
 def driver_key(home: Path) -> PrivateKey:
