@@ -34,6 +34,7 @@ class Errands:
 
     def __init__(self, world: World, folk: Townsfolk, line: Line, residents: "Residents") -> None:
         self.world, self.folk, self.line, self.residents = world, folk, line, residents
+        self._unknown = world.store.table("people.unknown-steps", bool)
         world.scheduler.handle("people.month", self._on_month)
         self._does: Mapping[str, Callable[[Walk], Awaitable[Outcome]]] = {
             "payoff": self._pay_off, "hardship": self._ask_mercy, "complain": self._complain, "dispute": self._dispute, "review": self._review,
@@ -63,33 +64,39 @@ class Errands:
 
     def _on_month(self, timer: Timer) -> None:
         n, now = int(timer.args["n"]), self.world.clock.now()
-        errand, facts = self._wants(n, now)
+        errand, facts = self._wrong_mark(n) or self._wants(n, now)
         if errand and str(n) not in self.residents.walks:
             person = self.folk.person(n)
             walk = Walk(n=n, errand=errand, k=month_index(now.astimezone(CHINA).date()), entry_pick=person.entry_habit, facts=facts)
             self.residents.begin(walk, now)
-        self._object_to_wrong_marks(n)
         if not self.folk.mind(n).is_closed:
             self._next_month(n, now)
 
-    def _object_to_wrong_marks(self, n: int) -> None:
-        """Whoever finds a month marked late in his file that he remembers to have paid on time objects, always."""
+    def _wrong_mark(self, n: int) -> tuple[str, dict[str, Any]] | None:
+        """Whoever finds a month marked late in his file that he remembers to have paid on time objects, always: at the lender if he
+        trusts him, else at the bureau.
+        """
         bureau, mind = self.world.parts.get("bureau"), self.folk.mind(n)
         if bureau is None or not mind.debts:
-            return
+            return None
         for account in bureau.accounts_of(f"n{n}"):
             for row in account["months"]:
                 month, status = str(row.get("Month", ""))[:7], str(row.get("RpyStatus", ""))
                 mark = f"{account['account']}|{month}"
-                if status not in MARKS or mark in mind.disputed or len(month) != 7:
+                if status not in MARKS or mark in mind.disputed or len(month) != 7 or self._remembers_late(mind, month):
                     continue
-                first = date(int(month[:4]), int(month[5:7]), 1)
-                last = date(first.year + first.month // 12, first.month % 12 + 1, 1) - timedelta(days=1)
-                if not any(was_late_in(debt, first.toordinal() - 1, last.toordinal()) for debt in mind.debts.values()):
-                    claim = say("complaints", "disputes", self.folk.chance(n, mark))
-                    bureau.open_dispute(person=f"n{n}", account=account["account"], month=month, claim=claim)
-                    mind.disputed = [*mind.disputed, mark]
-                    self.folk.note(mind)
+                mind.disputed = [*mind.disputed, mark]
+                self.folk.note(mind)
+                claim = say("complaints", "disputes", self.folk.chance(n, mark))
+                if self.folk.person(n).traits.trust > 0:
+                    return "dispute", {"subject": f"{account['account']} {month}", "text": claim}
+                bureau.open_dispute(person=f"n{n}", account=account["account"], month=month, claim=claim)
+        return None
+
+    def _remembers_late(self, mind: Mind, month: str) -> bool:
+        first = date(int(month[:4]), int(month[5:7]), 1)
+        last = date(first.year + first.month // 12, first.month % 12 + 1, 1) - timedelta(days=1)
+        return any(was_late_in(debt, first.toordinal() - 1, last.toordinal()) for debt in mind.debts.values())
 
     def _wants(self, n: int, now: datetime) -> tuple[str, dict[str, Any]]:
         """The errand of this month, if life brings one; the heaviest first."""
@@ -136,8 +143,8 @@ class Errands:
         if chance("export") < EXPORTS_A_MONTH:
             return "export", {}
         wrong = any(debt.late_since for debt in owing)
-        asks = a.number("contact.ask_per_month") / 10 * (a.number("contact.ask_when_wrong") if wrong else 1.0)
-        if chance("ask") < asks:
+        asks = a.number("contact.ask_when_wrong") if wrong else a.number("contact.ask_per_month")
+        if "ask" not in self._unknown and chance("ask") < asks:
             return "ask", {"text": say("bot", "when_wrong" if wrong else "questions", chance("words"))}
         return "", {}
 
@@ -279,7 +286,11 @@ class Errands:
         return self._over(walk, reply)
 
     async def _ask(self, walk: Walk) -> Outcome:
-        return self._over(walk, await self.line.step(walk, "ask", {"text": walk.facts["text"]}))
+        """Ask the service bot; where the lender has none, word gets round and nobody asks again."""
+        reply = await self.line.step(walk, "ask", {"text": walk.facts["text"]})
+        if reply.status == 404:
+            self._unknown.put("ask", True)
+        return self._over(walk, reply)
 
     async def _takeover(self, walk: Walk) -> Outcome:
         """A stranger with the victim's number tries a card of his own and asks for money within the hour."""

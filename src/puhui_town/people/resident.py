@@ -171,7 +171,7 @@ class Residents:
         walk.stumbles += 1
         if walk.stumbles <= STUMBLES_MAX:
             self.walks.put(str(walk.n), walk)
-            self._go_on(walk, self.world.clock.later(STUMBLE_PAUSE_S * walk.stumbles))
+            self._go_on(walk, awake(self.world.clock.later(STUMBLE_PAUSE_S * walk.stumbles)))
         else:
             self._another_day(walk, why)
 
@@ -534,6 +534,9 @@ class Residents:
         return Go("sign")
 
     async def _sign(self, walk: Walk) -> Outcome:
+        now = self.world.clock.now()
+        if awake(now) > now:  # nobody signs at night
+            return Pause((awake(now) - now).total_seconds(), "sign")
         code = await self.code(walk, "sign", self.folk.phone(walk.n), subject=walk.contract_sha256)
         if not isinstance(code, str):
             return code
