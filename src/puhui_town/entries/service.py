@@ -73,6 +73,10 @@ class Entries:
             self._told = (told_entries(reply.body) if reply.is_good else ()) or own_entries()
         return self._told
 
+    def ask_again(self) -> None:
+        """An entry refused a visit: ask the platform anew which are open."""
+        self._told = ()
+
     async def open_session(
         self, entry: Entry, *, session_id: str, device: dict[str, Any], phone: str, sub: str, scene: str, key: str
     ) -> dict[str, Any]:  # fmt: skip

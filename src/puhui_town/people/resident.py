@@ -161,6 +161,8 @@ class Residents:
             if walk.stage == "enter" and refused.status in {401, 409} and walk.stages < 8:  # the pass is stale, or was for another visit
                 walk.session_id = ""
                 return Go("enter")
+            if walk.stage == "enter":
+                self.world.parts["entries"].ask_again()
             return Later(refused.code) if refused.retry == "later" or refused.status in {429, 503} else End(refused.code)
         except (KeyError, TypeError, ValueError) as error:  # an answer that is not as the contract says
             log.warning("a resident could not make sense of an answer at stage %s: %s", walk.stage, type(error).__name__)
