@@ -28,6 +28,7 @@ COMMANDS: dict[str, dict[str, Lazy]] = {
     },
     "The house itself": {
         "config": Lazy("puhui.cli.configuring:config", "Every setting: its value, where it comes from, what it may be."),
+        "law": Lazy("puhui.cli.legislating:law_group", "The rules in force on a day; what to check; asking for a pack's second yes."),
         "migrate": Lazy("puhui.cli.keeping:migrate", "Bring the database to this version."),
         "backup": Lazy("puhui.cli.keeping:backup", "Write the whole database into one checked file."),
         "restore": Lazy("puhui.cli.keeping:restore", "Read a backup into an empty database, or only check it."),

@@ -14,7 +14,7 @@ from puhui.foundation.flows import Step, Turn
 from puhui.foundation.keyfiles import load_public
 from puhui.foundation.money import Money
 from puhui.foundation.work import Actor, Work
-from puhui.journeys import day_end, privacy, reconcile, report
+from puhui.journeys import day_end, legislate, privacy, reconcile, report
 from puhui.journeys.report import next_at
 from puhui.rooms import decisions, ledger, partners
 from puhui.rooms.payments import rail
@@ -31,6 +31,7 @@ async def settle_in(desk: Desk) -> None:
     """Make sure of partners, strategy, books and the flows that always live; load what the doors trust."""
     if desk.config.driver_key_file and desk.config.is_loopback:
         desk.keyring.add(load_public(Path(desk.config.driver_key_file), "driver-1", "driver"))
+    await legislate.adopt(desk)
     async with desk.work(ACTOR) as work:
         if desk.config.is_loopback and desk.config.service_urls:
             await partners.seed_development(work, desk.config.service_urls)

@@ -30,7 +30,7 @@ from puhui.engines.law.price import (
     DayCountRules,
     PenaltyRules,
 )
-from puhui.engines.law.stack import Laws, NoRule, NotStricter, PackNotApproved, Stack, gather, load, shipped
+from puhui.engines.law.stack import Laws, NoRule, NotStricter, PackNotApproved, Stack, adopt, gather, load, shipped
 
 __all__ = [
     "AnnualRateRules",
@@ -71,6 +71,7 @@ __all__ = [
     "Stricter",
     "Value",
     "Version",
+    "adopt",
     "check_examples",
     "gather",
     "load",

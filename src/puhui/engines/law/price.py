@@ -115,10 +115,15 @@ class PenaltyRules:
 
     def penalty_ppm(self, rate_ppm: int) -> int:
         """Give the yearly rate of late interest for a contract rate: in place of contract interest on what is overdue, rounded down."""
-        return rate_ppm * (PPM + self.uplift_ppm) // PPM
+        return uplifted_ppm(rate_ppm, self.uplift_ppm)
 
     def penalty_max_ppm(self, rate_ppm: int) -> int:
-        return rate_ppm * (PPM + self.uplift_max_ppm) // PPM
+        return uplifted_ppm(rate_ppm, self.uplift_max_ppm)
+
+
+def uplifted_ppm(rate_ppm: int, uplift_ppm: int) -> int:
+    """Give a contract rate raised by a share of itself, rounded down to 1 ppm."""
+    return rate_ppm * (PPM + uplift_ppm) // PPM
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,8 +177,20 @@ def load(*folders: Path) -> Laws:
 
 
 @cache
-def shipped() -> Laws:
-    """Give the packs that come with Puhui."""
+def _ours() -> Laws:
     return load()
 
 
+_adopted: list[Laws] = []
+
+
+def shipped() -> Laws:
+    """Give the laws this process works under: the packs that come with Puhui, and the lender's own once they were adopted."""
+    return _adopted[-1] if _adopted else _ours()
+
+
+def adopt(laws: Laws | None) -> None:
+    """Let this process work under these laws, once, at its start; None goes back to the packs that come with Puhui."""
+    _adopted.clear()
+    if laws is not None:
+        _adopted.append(laws)
