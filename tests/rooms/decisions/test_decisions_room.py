@@ -15,9 +15,10 @@ from puhui.foundation.work import Actor
 from puhui.rooms import decisions
 from puhui.rooms.decisions import store, strategies
 from puhui.rooms.decisions.deciding import Answer
-from puhui.rooms.decisions.first_variables import names
+from puhui.rooms.decisions.first_variables import names, set_sha256
 from puhui.rooms.decisions.known import Missing
 from puhui.rooms.decisions.policy import ORDINARY, shipped_policy
+from puhui.rooms.decisions.scorecard import open_scorecard
 from puhui.vocabulary.permits import Approval
 
 LI, WANG = "cu-1a3-li", "cu-0ff-wang"
@@ -319,3 +320,20 @@ async def test_a_first_card_is_not_new_and_a_second_is(house) -> None:
         await decisions.note_card(work, customer_id=LI, binding_id="bd-2", at=work.at - timedelta(minutes=150))
         await decisions.note_card(work, customer_id=LI, binding_id="bd-2", at=work.at)
         assert await decisions.hours_since_new_card(work, application) == 2
+
+
+async def test_a_fresh_house_decides_by_what_the_release_ships(desk) -> None:
+    async with desk.work() as work:
+        name = await decisions.seed_development(work)
+        assert await decisions.seed_development(work) == name
+        (row,) = await decisions.strategies_of(work, "starter")
+    assert (row.standing, row.version, row.strategy_sha256) == (decisions.Standing.CHAMPION, 1, name)
+
+
+def test_the_shipped_card_was_made_for_these_variables_and_says_what_it_was_fitted_on() -> None:
+    card, _, _ = decisions.shipped()
+    opened = open_scorecard(card)
+    assert opened.variables_sha256 == set_sha256()
+    assert len(opened.characteristics) >= 40
+    assert opened.paper["holdout_auc_ppm"] > 620_000
+    assert opened.paper["train_bads"] >= 200

@@ -227,7 +227,8 @@ def _fit_signed(sample: Sample, chosen: Sequence[Bins], columns: Floats, penalty
         wrong = [i for i, coefficient in enumerate(coefficients) if coefficient <= 0]
         if not wrong:
             return Fit(tuple(chosen[i] for i in kept), tuple(float(c) for c in coefficients), intercept)
-        del kept[min(wrong, key=lambda i: float(coefficients[i]))]
+        worst = sorted(wrong, key=lambda i: float(coefficients[i]))[: max(len(wrong) // 4, 1)]
+        kept = [one for i, one in enumerate(kept) if i not in worst]
 
 
 def _choose(sample: Sample) -> list[Bins]:
@@ -269,7 +270,7 @@ def _regress(columns: Floats, good: Floats, bad: Floats, l2: float) -> tuple[Flo
         gradient = design.T @ (weight * (share - p)) - penalty @ beta
         step = np.linalg.solve(design.T @ (design * w[:, None]) + penalty, gradient)
         beta = beta + step
-        if float(np.abs(step).max()) < 1e-10:
+        if float(np.abs(step).max()) < 1e-8:
             break
     return beta[1:], float(beta[0])
 
