@@ -16,6 +16,7 @@ from puhui.foundation.dayfiles import DayFileName, DayFileRefused
 from puhui.foundation.days import instant
 from puhui.foundation.desk import Desk
 from puhui.foundation.flows import Step, Turn
+from puhui.foundation.logs import log
 from puhui.foundation.outbox import Callback, Reaction, Stored
 from puhui.foundation.services import Answer, Service
 from puhui.foundation.work import Actor, Work
@@ -94,6 +95,7 @@ async def _send_files(desk: Desk, partner_id: PartnerId, day: date) -> bool:
         name = str(DayFileName(f"funder-{kind}-{partner_id}", day))
         answer = await service.send("PUT", f"/v1/inbox/{name}", content)
         if not isinstance(answer, Answer) or not (answer.is_good or answer.status == 409):
+            log.warning("partner-day.not-taken", partner=partner_id, file=name, why=answer.code if isinstance(answer, Answer) else answer.why)
             return False
     async with desk.work(ACTOR) as work:
         for kind, content in wanted.items():

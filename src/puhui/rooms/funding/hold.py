@@ -31,11 +31,12 @@ class ReleaseReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One reservation with one funder for one loan. `to_release` is set when it must be let go, until the funder has said so."""
+    """One reservation with one funder for one loan; `no` counts those of the loan. `to_release` is set when it must be let go, until the funder has said so."""
 
     reservation_id: ReservationId
     customer_id: CustomerId
     loan_id: LoanId
+    no: int
     partner_id: PartnerId
     terms_version: str
     share_ppm: int

@@ -112,6 +112,7 @@ def _hold(work: Work, wanted: Wanted, leg: Leg, version: str, number: int) -> Ho
         reservation_id=ReservationId(derive("rs", wanted.customer_id, wanted.loan_id, "hold", number)),
         customer_id=wanted.customer_id,
         loan_id=wanted.loan_id,
+        no=number,
         partner_id=leg.partner_id,
         terms_version=version,
         share_ppm=leg.share_ppm,

@@ -32,6 +32,13 @@ where part = 'all' or (part = 'region' and key = :region) or (part = 'band' and 
 insert into funding.books (partner_id, part, key, amount_fen) values (:partner_id, :part, :key, :amount_fen)
 on conflict (partner_id, part, key) do update set amount_fen = funding.books.amount_fen + excluded.amount_fen;
 
+-- name: lock_book
+-- Two days of one funder are counted one after the other.
+select pg_advisory_xact_lock(hashtextextended('funding.books|' || :partner_id::text, 0));
+
+-- name: is_newest_day
+select not exists (select 1 from funding.balances where partner_id = :partner_id and business_date > :business_date);
+
 -- name: clear_books
 delete from funding.books where partner_id = :partner_id and part <> 'day';
 
@@ -70,15 +77,15 @@ select is_open from funding.wants where customer_id = :customer_id and loan_id =
 update funding.wants set is_open = false where customer_id = :customer_id and loan_id = :loan_id;
 
 -- name: add_hold
-insert into funding.holds (customer_id, reservation_id, loan_id, partner_id, terms_version, share_ppm, share_fen, region, band, state, asked_at)
-values (:customer_id, :reservation_id, :loan_id, :partner_id, :terms_version, :share_ppm, :share_fen, :region, :band, 'asking', :asked_at)
+insert into funding.holds (customer_id, reservation_id, loan_id, no, partner_id, terms_version, share_ppm, share_fen, region, band, state, asked_at)
+values (:customer_id, :reservation_id, :loan_id, :no, :partner_id, :terms_version, :share_ppm, :share_fen, :region, :band, 'asking', :asked_at)
 on conflict (customer_id, reservation_id) do nothing;
 
 -- name: holds_of
-select * from funding.holds where customer_id = :customer_id and loan_id = :loan_id order by asked_at, reservation_id;
+select * from funding.holds where customer_id = :customer_id and loan_id = :loan_id order by no;
 
 -- name: lock_holds
-select * from funding.holds where customer_id = :customer_id and loan_id = :loan_id order by asked_at, reservation_id for update;
+select * from funding.holds where customer_id = :customer_id and loan_id = :loan_id order by no for update;
 
 -- name: find_hold
 select * from funding.holds where customer_id = :customer_id and reservation_id = :reservation_id;
@@ -164,7 +171,8 @@ select amount_fen, carried_fen, payment_order_id, state from funding.settlements
 update funding.settlements set state = :state where payment_order_id = :payment_order_id;
 
 -- name: holds_of_customer
-select reservation_id, loan_id, partner_id, share_fen, state, asked_at from funding.holds where customer_id = :customer_id order by asked_at, reservation_id;
+select reservation_id, loan_id, partner_id, share_fen, state, asked_at from funding.holds where customer_id = :customer_id
+order by asked_at, loan_id, no;
 
 -- name: mirror_state
 select (select coalesce(sum(row_count), 0) from funding.files where kind = 'mirror' and state = 'compared')::bigint as compared,

@@ -128,6 +128,7 @@ async def add_hold(work: Work, hold: Hold) -> None:
         customer_id=hold.customer_id,
         reservation_id=hold.reservation_id,
         loan_id=hold.loan_id,
+        no=hold.no,
         partner_id=hold.partner_id,
         terms_version=hold.terms_version,
         share_ppm=hold.share_ppm,
@@ -207,7 +208,8 @@ async def files(work: Work, *, day: date, kind: str) -> Sequence[Row]:
 
 
 async def keep_balances(work: Work, partner_id: PartnerId, day: date, rows: Sequence[BalanceRow]) -> None:
-    """Keep what a funder's legs stand at by a day's close, and make the morning's book of it."""
+    """Keep what a funder's legs stand at by a day's close, and make the morning's book of it, unless a later day's is there already."""
+    await SQL.lock_book.run(work, partner_id=partner_id)
     await SQL.clear_balances.run(work, partner_id=partner_id, business_date=day)
     await SQL.add_balances.run(
         work,
@@ -219,8 +221,9 @@ async def keep_balances(work: Work, partner_id: PartnerId, day: date, rows: Sequ
         days=[row.overdue_days for row in rows],
         classes=[row.asset_class for row in rows],
     )
-    await SQL.clear_books.run(work, partner_id=partner_id)
-    await SQL.set_book_from_holds.run(work, partner_id=partner_id, business_date=day)
+    if await SQL.is_newest_day.value(work, partner_id=partner_id, business_date=day):
+        await SQL.clear_books.run(work, partner_id=partner_id)
+        await SQL.set_book_from_holds.run(work, partner_id=partner_id, business_date=day)
     await SQL.clear_old_days.run(work, day=day.isoformat())
 
 
@@ -353,6 +356,7 @@ def _hold(row: Row) -> Hold:
         reservation_id=ReservationId(row["reservation_id"]),
         customer_id=CustomerId(row["customer_id"]),
         loan_id=LoanId(row["loan_id"]),
+        no=row["no"],
         partner_id=PartnerId(row["partner_id"]),
         terms_version=row["terms_version"],
         share_ppm=row["share_ppm"],

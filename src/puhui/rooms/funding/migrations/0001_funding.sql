@@ -30,6 +30,7 @@ create table funding.holds (
     customer_id    text not null,
     reservation_id text not null,
     loan_id        text not null,
+    no             int not null check (no > 0),
     partner_id     text not null,
     terms_version  text not null,
     share_ppm      bigint not null check (share_ppm between 1 and 1000000),
@@ -43,7 +44,7 @@ create table funding.holds (
     code           text,
     primary key (customer_id, reservation_id)
 );
-create index holds_loan on funding.holds (customer_id, loan_id);
+create unique index holds_loan on funding.holds (customer_id, loan_id, no);
 create index holds_open on funding.holds (state, to_release) where state in ('asking', 'held', 'confirmed');
 
 -- What was asked of the funders for a loan: kept so that the same can be asked again.
