@@ -33,13 +33,18 @@ class Running:
 
     def ask(self, url: str) -> dict[str, object] | None:
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            with urllib.request.urlopen(url, timeout=10) as answer:
                 return json.load(answer)
         except (OSError, urllib.error.URLError):
             return None
 
     @property
+    def is_good(self) -> bool:
+        return (self.ask(f"{self.platform}/health") or {}).get("state") == "good"
+
+    @property
     def at(self) -> datetime:
+        wait_until(lambda: self.is_good)
         return datetime.fromisoformat(self.ask(f"{self.platform}/health")["at"])
 
     @property
@@ -100,13 +105,13 @@ def test_a_run_is_watched_stopped_and_taken_up_again(home):
     before = first.at
     killed = first.children[0]
     os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: killed not in first.children and first.ask(f"{first.platform}/health") is not None)
+    wait_until(lambda: killed not in first.children and first.is_good)
     assert first.at > before, "the platform that was started again hangs on the same clock"
 
     attached = server.start(home)
     os.kill(attached.pid, signal.SIGKILL)
     attached.stop()
-    wait_until(lambda: (first.ask(f"{first.platform}/health") or {}).get("state") == "good")
+    wait_until(lambda: first.is_good)
 
     at, children = first.at, first.children
     said = first.interrupt()
