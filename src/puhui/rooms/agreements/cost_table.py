@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from puhui.engines import schedules
@@ -212,7 +213,7 @@ def build_table(
     )
     at_once = sum(charge.amount_fen for charge in charges if charge.due <= terms.paid_out_on)
     net = terms.principal_fen - at_once
-    all_in = schedules.all_in_ppm(net, terms.paid_out_on, [(row.due, row.total_fen) for row in rows])
+    all_in = _all_in(net, terms.paid_out_on, tuple((row.due, row.total_fen) for row in rows))
     if all_in > rules.all_in_cap_ppm:
         raise CostOverCap(all_in_ppm=all_in, cap_ppm=rules.all_in_cap_ppm, pack="cn.all-in-cap")
     table = CostTable(
@@ -234,6 +235,12 @@ def build_table(
     return table
 
 
+@lru_cache(maxsize=4096)
+def _all_in(net_fen: int, paid_on: date, flows: tuple[tuple[date, int], ...]) -> int:
+    """Remember what the same flows cost a year: a quote, its table and its interest line ask for the same figure."""
+    return schedules.all_in_ppm(net_fen, paid_on, flows)
+
+
 def _interest_item(terms: LoanTerms, funders: Sequence[FunderLine], rows: Sequence[CostRow]) -> CostItem:
     return CostItem(
         code="interest",
@@ -242,9 +249,7 @@ def _interest_item(terms: LoanTerms, funders: Sequence[FunderLine], rows: Sequen
         method_zh="按期随还款收取",
         standard_zh=f"年利率 {YearRate(terms.rate_ppm)}",
         amount_fen=sum(row.interest_fen for row in rows),
-        annual_ppm=schedules.all_in_ppm(
-            terms.principal_fen, terms.paid_out_on, [(row.due, row.principal_fen + row.interest_fen) for row in rows]
-        ),
+        annual_ppm=_all_in(terms.principal_fen, terms.paid_out_on, tuple((row.due, row.principal_fen + row.interest_fen) for row in rows)),
     )
 
 
@@ -253,7 +258,7 @@ def _charge_item(terms: LoanTerms, charge: Charge, charges: Sequence[Charge], ro
     same = [one for one in charges if (one.code, one.payee) == (charge.code, charge.payee)]
     at_once = sum(one.amount_fen for one in same if one.due <= terms.paid_out_on)
     fees = _fees_by_row([row.due for row in rows], same, terms.paid_out_on)
-    flows = [(row.due, row.principal_fen + fee) for row, fee in zip(rows, fees, strict=True)]
+    flows = tuple((row.due, row.principal_fen + fee) for row, fee in zip(rows, fees, strict=True))
     return CostItem(
         code=charge.code,
         payee=charge.payee,
@@ -261,7 +266,7 @@ def _charge_item(terms: LoanTerms, charge: Charge, charges: Sequence[Charge], ro
         method_zh=charge.method_zh,
         standard_zh=charge.standard_zh,
         amount_fen=sum(one.amount_fen for one in same),
-        annual_ppm=schedules.all_in_ppm(terms.principal_fen - at_once, terms.paid_out_on, flows),
+        annual_ppm=_all_in(terms.principal_fen - at_once, terms.paid_out_on, flows),
     )
 
 
