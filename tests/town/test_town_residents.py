@@ -21,7 +21,7 @@ from puhui_town.people.townsfolk import Townsfolk
 from puhui_town.people.walk import Walk
 from puhui_town.wire import Clock, ClockMode, Config, PrivateKey, Town, open_town
 from puhui_town.wire.server import Request, Response, Server
-from puhui_town.wire.signing import sign_reply
+from puhui_town.wire.signing import sign_reply, sign_request
 
 START = datetime(2026, 9, 1, 6, 0, tzinfo=CHINA)
 LENDER = PrivateKey("lender-1", "lender", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
@@ -39,6 +39,8 @@ class Lender:
     answers: dict[str, Response] = field(default_factory=dict)
     breaks: Callable[[str, int], bool] = lambda _name, _times: False
     more: str = ""
+    pays: bool = False
+    reading_s: int = 10
     files: int = 0
     seen: dict[str, int] = field(default_factory=dict)
 
@@ -130,15 +132,20 @@ class Lender:
         return {"state": session["state"], "next": [], "show": {"all_in_ppm": 90_000, "per_month_fen": 1, "total_fen": 1, "simple_ppm": 1}}
 
     def do_accept(self, session: Body, _body: Body) -> Body:
-        return self.go(session, "accepted", ["read_cost"], table_sha256="ab" * 32, reading_time_s=10)
+        return self.go(session, "accepted", ["read_cost"], table_sha256="ab" * 32, reading_time_s=self.reading_s)
 
     def do_read_cost(self, session: Body, _body: Body) -> Body:
-        return self.go(session, "reading", ["confirm_cost"], table_sha256="ab" * 32, reading_time_s=10)
+        return self.go(session, "reading", ["confirm_cost"], table_sha256="ab" * 32, reading_time_s=self.reading_s)
 
     def do_confirm_cost(self, session: Body, _body: Body) -> Body:
         return self.go(session, "confirmed", ["sign"], contract_sha256="cd" * 32)
 
     def do_sign(self, session: Body, _body: Body) -> Body:
+        if self.pays:
+            assert self.town is not None
+            people: Townsfolk = self.town.world.parts["people"]
+            person = people.users_of(session["phone"], START)[0]
+            people.moved(person=person, card_number=people.card_number(int(person[1:])), fen=300_000, loan_id="ln-1", order_id="po-1")
         return self.go(session, "paying", [], loan_id="ln-1")
 
     def do_cancel(self, session: Body, _body: Body) -> Body:
@@ -232,6 +239,44 @@ async def test_a_windows_visitor_logs_in_when_the_lender_asks(lender: Lender) ->
     kinds = {lender.sessions[secret]["kind"] for secret in lender.sessions}
     assert kinds == {"app", "alipay_window", "wechat_account", "h5"}
     assert all("code" in s or s["kind"] in {"app", "h5"} for s in lender.sessions.values())
+
+
+async def test_a_bench_sends_fresh_people_through_and_tells_what_they_saw() -> None:
+    lender = Lender(pays=True, reading_s=0)
+    lender.server = Server(lender.take, lambda _method, _path: 8_000_000, lambda: None)
+    port = await lender.server.listen("127.0.0.1", 0)
+    installs = [m.install for m in (
+        puhui_town.breaches, puhui_town.people, puhui_town.checks, puhui_town.rail, puhui_town.entries, puhui_town.shops)]  # fmt: skip
+    lender.town = open_town(Config(platform=f"http://127.0.0.1:{port}", people=0), Clock.begin(ClockMode.LIVE, START), installs)
+    await lender.town.start()
+    driver = PrivateKey("driver-1", "driver", Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
+    lender.town.world.keys.know(driver.public())
+    raw = msgspec.json.encode({"per_s": 6, "seconds": 1, "warmup_s": 0})
+    signed = sign_request(
+        driver, method="POST", path="/town/bench", body=raw, idempotency_key="", time_ms=lender.town.world.clock.sign_ms(), nonce="1" * 32
+    )  # fmt: skip
+    answer = lender.town.gate.take(Request("POST", "/town/bench", {name.lower(): value for name, value in signed}, raw))
+    response = answer if isinstance(answer, Response) else await answer
+    told = msgspec.json.decode(response.body)
+    await lender.town.stop()
+    await lender.server.close()
+    assert (told["arrived"], told["loans_all"], told["errors"], told["unfinished"]) == (6, 6, 0, 0)
+    assert told["ends"] == {"signed": 6}
+    assert told["tap_to_answer_ms"]["n"] + told["sign_to_money_ms"]["n"] >= 0
+    assert lender.town.world.parts["people"].count >= 6
+
+
+async def test_a_bench_wants_the_live_clock(lender: Lender) -> None:
+    assert lender.town is not None
+    driver = PrivateKey("driver-1", "driver", Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
+    lender.town.world.keys.know(driver.public())
+    raw = msgspec.json.encode({"per_s": 6, "seconds": 1})
+    signed = sign_request(
+        driver, method="POST", path="/town/bench", body=raw, idempotency_key="", time_ms=lender.town.world.clock.sign_ms(), nonce="1" * 32
+    )  # fmt: skip
+    answer = lender.town.gate.take(Request("POST", "/town/bench", {name.lower(): value for name, value in signed}, raw))
+    response = answer if isinstance(answer, Response) else await answer
+    assert (response.status, msgspec.json.decode(response.body)["code"]) == (409, "wrong-state")
 
 
 async def test_money_lies_there_when_he_means_to_pay_and_is_gone_when_not(lender: Lender) -> None:

@@ -68,11 +68,11 @@ class Watch:
 
     def end(self, n: int, why: str) -> None:
         self.ended[n] = why
-        if why != "signed":
-            self._close(n)
+        self._close(n)
 
     def _close(self, n: int) -> None:
-        self.open.discard(n)
+        if n in self.ended and (self.ended[n] != "signed" or n in self.paid):
+            self.open.discard(n)
         if not self.open:
             self.all_over.set()
 
