@@ -34,7 +34,7 @@ from puhui.vocabulary.steps import BorrowerStep, Session, State, StepAnswer
 
 SALES = "sales"
 POLL_S = 1
-ASK_AGAIN_S = (2, 10, 60)
+ASK_AGAIN_S = (2, 10, 60, 300, 900, 3600)
 REASON = "loan_application"
 NEW_TO_US = timedelta(hours=1)
 
