@@ -115,6 +115,18 @@ def test_staff_are_added_log_in_and_say_the_second_yes(home):
     assert "whole" in puhui("staff", "audit", "--check", home=home).stdout
 
 
+def test_after_a_rotation_old_cells_are_read_and_new_ones_have_the_new_key(home):
+    puhui("staff", "add", "sun", "--name", "孙一", "--role", "auditor", "--password-stdin", home=home, given="a long enough phrase\n")
+    before = puhui("keys", "show", home=home).stdout
+    rotated = puhui("keys", "rotate", home=home)
+    assert rotated.returncode == 0, rotated.stderr
+    assert puhui("keys", "show", home=home).stdout != before
+    puhui("staff", "add", "qian", "--name", "钱二", "--role", "auditor", "--password-stdin", home=home, given="a long enough phrase\n")
+    listed = puhui("staff", "list", home=home).stdout
+    assert "孙一" in listed
+    assert "钱二" in listed
+
+
 def test_boards_read_and_rebuild_from_the_terminal(home):
     assert json.loads(puhui("boards", "--json", home=home).stdout.splitlines()[-1])["funnel"]["received"] == 0
     assert "equal a fresh fold" in puhui("boards", "check", home=home).stdout

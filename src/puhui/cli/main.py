@@ -32,6 +32,7 @@ COMMANDS: dict[str, dict[str, Lazy]] = {
         "migrate": Lazy("puhui.cli.keeping:migrate", "Bring the database to this version."),
         "backup": Lazy("puhui.cli.keeping:backup", "Write the whole database into one checked file."),
         "restore": Lazy("puhui.cli.keeping:restore", "Read a backup into an empty database, or only check it."),
+        "keys": Lazy("puhui.cli.keyring:keys", "The field keys: show which there are, add a fresh one."),
         "town": Lazy("puhui.cli.towning:town", "The simulated town: `puhui town --help` is its own command line."),
     },
     "Decisions": {
