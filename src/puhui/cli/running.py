@@ -22,6 +22,7 @@ WATCH_S = 0.5
 TELL_S = 5.0
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 GIVES_UP_AFTER = 5
+PASSED_ON = {"CONFIG", "LAW_FOLDER", "PRODUCTS_FOLDER", "POOL_SIZE", "TICK_S", "LOG_LEVEL"}
 WITHIN_S = 120.0
 
 
@@ -65,7 +66,7 @@ def run(*, town: bool | None, people: int, seed: int, day_s: int, port: int | No
             speed = 86_400 // day_s
             plan = Plan(
                 home=config.home.absolute(), clock="fast", at=config.clock_at.isoformat(), speed=speed, seed=seed, people=people, is_apart=apart,
-                port=_free(config.port if port is None else port), town_port=_free(town_port),
+                port=_free(config.port if port is None else port), town_port=_free(town_port), environment=_own_settings(),
             )  # fmt: skip
             _run_with_town(plan, for_s)
         else:
@@ -89,6 +90,11 @@ def _run_with_town(plan: Any, for_s: int | None) -> None:
             stand.stop()
             (plan.home / "run.pids").unlink(missing_ok=True)
             _say("stopped; the next run goes on at the stored day")
+
+
+def _own_settings() -> dict[str, str]:
+    """Give the settings of this process that a run with a town leaves to whoever starts it."""
+    return {name: value for name, value in os.environ.items() if name.startswith("PUHUI_") and name.removeprefix("PUHUI_") in PASSED_ON}
 
 
 def _run_alone(config: Any, for_s: int | None) -> None:
