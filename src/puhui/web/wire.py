@@ -68,7 +68,9 @@ class Reply:
 
 
 def parse(body: bytes, kind: type[Body]) -> Body:
-    """Turn JSON into a value of a struct; here the text stops. Raises BadField."""
+    """Turn JSON into a value of a struct; here the text stops. A NUL sign, which no text of ours may hold, is refused. Raises BadField."""
+    if b"\x00" in body or b"\\u0000" in body:
+        raise BadField(field="body", why="a text holds a NUL sign")
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
