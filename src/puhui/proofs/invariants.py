@@ -12,7 +12,8 @@ from typing import Any
 
 from puhui.engines import law
 from puhui.foundation import sql
-from puhui.foundation.desk import Desk
+from puhui.foundation.desk import AWAY, Desk
+from puhui.foundation.refusals import Refusal
 from puhui.foundation.sql import Row
 from puhui.foundation.work import Work
 from puhui.journeys.contact import limits_on
@@ -62,8 +63,13 @@ async def run(desk: Desk) -> dict[str, Any]:
 
 
 async def broken(house: House, invariant: Invariant) -> list[dict[str, Any]]:
-    """Try one invariant; nothing is good."""
-    found = await invariant.check(house)
+    """Try one invariant; nothing is good. A check that stumbles over what it reads has found something too."""
+    try:
+        found = await invariant.check(house)
+    except AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001  (whatever cannot be read is broken, and the other invariants are still to be tried)
+        found = [{"stumbled": f"{type(error).__name__}: {error}"[:200]}]
     if not found:
         return []
     where = [{name: str(value) for name, value in row.items()} for row in found[:SHOWN]]
@@ -98,9 +104,17 @@ async def _ledger(house: House) -> list[ledger.Failed]:
     key = (transaction, house.work.at)
     kept: tuple[object, list[ledger.Failed]] | None = house.desk.held.get("invariants.ledger")
     if kept is None or kept[0] != key:
-        kept = (key, await ledger.check(house.work))
+        kept = (key, [failed for attempt in ledger.CHECKS for failed in await _attempt(house.work, attempt)])
         house.desk.held["invariants.ledger"] = kept
     return kept[1]
+
+
+async def _attempt(work: Work, attempt: Callable[[Work], Awaitable[list[ledger.Failed]]]) -> list[ledger.Failed]:
+    """Try one of the ledger's invariants; where its engine refuses what it reads, that is named as broken."""
+    try:
+        return await attempt(work)
+    except (AssertionError, Refusal) as error:
+        return [ledger.Failed(f"ledger.{attempt.__name__.strip('_').replace('_', '-')}", {"stumbled": str(error)[:200]})]
 
 
 def _before(work: Work) -> Mapping[str, object]:

@@ -114,7 +114,8 @@ where h.amount_fen not between o.amount_min_fen and o.amount_max_fen or h.amount
 
 -- name: applications_without_decision
 select a.customer_id, a.application_id, a.state from decisions.applications a
-where a.state in ('proof', 'offered', 'accepted', 'declined')
+where (a.state in ('proof', 'offered', 'accepted', 'declined')
+       or exists (select 1 from decisions.holds h where h.customer_id = a.customer_id and h.application_id = a.application_id))
   and not exists (select 1 from decisions.records r where r.customer_id = a.customer_id and r.application_id = a.application_id);
 
 -- name: fetches_without_consent
