@@ -136,6 +136,6 @@ def scorecard(book: Path, out: Path, *, as_json: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{digest}.json"
     path.write_bytes(artefact)
-    papers = json.loads(artefact).get("papers", {})
+    papers = json.loads(artefact).get("paper", {})
     told = {"sha256": digest, "path": str(path), "bytes": len(artefact), "papers": papers}
     click.echo(json.dumps(told, ensure_ascii=False) if as_json else f"{path}\n{json.dumps(papers, ensure_ascii=False, indent=2)}")
