@@ -128,9 +128,11 @@ def fit() -> None:
 def scorecard(book: Path, out: Path, *, as_json: bool) -> None:
     """Fit the scorecard: at least forty variables, on applications of another lender and other persons; never on truth, never on the future."""
     import hashlib
+    import os
 
     from puhui.rooms import decisions
 
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrices: threads would only wait for each other, and bytes must not depend on them
     artefact = decisions.fit_book(book, tell=lambda text: click.echo(text, err=True))
     digest = hashlib.sha256(artefact).hexdigest()
     out.mkdir(parents=True, exist_ok=True)

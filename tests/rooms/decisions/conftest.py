@@ -65,11 +65,13 @@ def _write_events(events, rng, person, at, quality) -> None:
         if rng.random() > KNOWS[source]:
             continue
         for kind, rate, pull, fen in habits:
-            for _ in range(int(rng.poisson(12 * rate * np.exp(pull * quality)))):
-                when = at - timedelta(seconds=int(rng.integers(1, 380 * 86_400)))
-                data = {"amount_fen": int(fen * np.exp(0.15 * quality + 0.4 * rng.normal()))} if fen else {}
-                known = when + timedelta(hours=int(rng.integers(1, 30)))
-                events.writerow([person, source, int(rng.integers(10**9)), when.isoformat(), known.isoformat(), kind, json.dumps(data)])
+            n = int(rng.poisson(8 * rate * np.exp(pull * quality)))
+            ages, lags, ids = (rng.integers(low, high, n).tolist() for low, high in ((1, 380 * 86_400), (3_600, 108_000), (0, 10**9)))
+            amounts = (fen * np.exp(0.15 * quality + 0.4 * rng.normal(size=n))).astype(np.int64).tolist()
+            for age, lag, number, amount in zip(ages, lags, ids, amounts, strict=True):
+                when = at - timedelta(seconds=age)
+                data = f'{{"amount_fen":{amount}}}' if fen else ""
+                events.writerow([person, source, number, when.isoformat(), (when + timedelta(seconds=lag)).isoformat(), kind, data])
 
 
 def _report(rng, person, at, quality, *, is_white) -> dict[str, object]:
