@@ -83,7 +83,7 @@ async def test_a_sale_that_came_to_nothing_gives_the_shop_its_refund_back(desk: 
         assert (done.state, done.refunded_fen, done.refund_asked_fen) == (PurchaseState.CANCELLED, 0, 0)
         (back,) = [one for one in await payments.orders_of(work, customer_id=LI, loan_id=LOAN) if one.purpose is Purpose.SHOP_RETURN]
         assert (back.target, back.amount) == (purchase.account_of(bought.merchant_id), Money(BACK))
-        assert await flows.is_living(work, flow_of(back))
+        assert await flows.is_living(work, flow_of(back.customer_id, back.payment_order_id))
         assert await channels.merchant_positions(work) == {bought.merchant_id: 0}
         assert list(await channels.purchase_faults(work)) == []
         assert await ledger.check(work) == []

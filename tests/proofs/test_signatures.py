@@ -2,11 +2,12 @@
 
 from puhui.journeys.wiring import wiring
 from puhui.proofs import signatures
+from puhui.web import app
 
 
 async def test_no_forged_stale_replayed_altered_or_foreign_request_is_accepted(desk):
     desk.wiring = wiring()
-    told = await signatures.attack(desk, n=6 * len(signatures.ATTACKS), seed=5)
+    told = await signatures.attack(desk, build=app.build, n=6 * len(signatures.ATTACKS), seed=5)
     assert told["accepted"] == 0, told
     assert told["tried"] == 6 * len(signatures.ATTACKS)
     assert set(told["tried_by_kind"]) == {kind for kind, _ in signatures.ATTACKS}

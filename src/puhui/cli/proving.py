@@ -70,9 +70,10 @@ def invariants(*, as_json: bool) -> None:
 def signatures(*, number: int, seed: int, as_json: bool) -> None:
     """Try forged, stale, replayed, altered and foreign signatures and tokens against real doors; none may be accepted."""
     from puhui.proofs import signatures as proof
+    from puhui.web import app
 
     with _house(None) as (home, _):
-        told = asyncio.run(proof.run(home, n=number, seed=seed))
+        told = asyncio.run(proof.run(home, build=app.build, n=number, seed=seed))
     show(told, as_json=as_json, is_good=told["accepted"] == 0)
 
 
