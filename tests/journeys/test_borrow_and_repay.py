@@ -716,3 +716,88 @@ async def test_a_suspended_funder_is_not_asked_from_the_next_request_on(borrower
 
 def _application(stage: Stage) -> Any:
     return stage.application_id
+
+
+async def test_every_lie_of_the_rails_file_is_found_and_named(borrower: Stage):
+    """One repayment a day, and each day the file is wrong in another way; on the last day it is right."""
+    stage = borrower
+    async with stage.desk.work() as work:
+        await day_end.start_days(work, work.today)
+    loan_id = await stage.borrow()
+    lies = {
+        "missing_row": {"missing_at_rail"}, "extra_row": {"missing_here"}, "duplicate_row": {"duplicate_row"}, "wrong_amount": {"wrong_amount"},
+        "wrong_status": {"wrong_state"}, "wrong_date": {"wrong_day"}, "partial_batch": set(), "": set(),
+    }  # fmt: skip
+    stage.town.world.parts["rail"].keep(stage.folk.card_number(stage.n), 10_000_000)
+    await stage.go_to(instant(date(2026, 9, 2), time(9)))
+    for k, (lie, named) in enumerate(lies.items()):
+        args = {"delta_fen": 7, "state": "returned" if lie == "wrong_status" else "", "days": 1, "k": 0, "later_s": 7200}
+        stage.faults(*([Rule(f"lie-{k}", "rail.file", lie, 1_000_000, args=args)] if lie else []))
+        day = date(2026, 9, 2 + k)
+        await stage.step("repay", loan_id=loan_id, amount_fen=1_000, intent="prepay", payment_key=f"p-{k}")
+        await stage.go_to(instant(day + timedelta(days=1), time(9)))
+        async with stage.desk.work(Actor("staff", "finance")) as work:
+            found = [one for one in await payments.open_breaks(work) if one["business_date"] == day]
+            assert {one["kind"] for one in found} == named, lie
+            assert await payments.is_reconciled(work, day=day), lie
+            for one in found:
+                await payments.explain_break(work, day=day, key=one["key"], kind=one["kind"], explanation="planted", state="closed")
+    async with stage.desk.work() as work:
+        assert await payments.open_breaks(work) == []
+
+
+async def test_a_callback_that_lies_is_not_believed(borrower: Stage):
+    stage = borrower
+    stage.faults(Rule("lie", "rail.callback", "wrong_status", 1_000_000, args={"state": "failed"}))
+    told = await stage.accept()
+    told = await stage.sign(await stage.read(str(told.show["table_sha256"])))
+    loan_id = LoanId(str(told.show["loan_id"]))
+    order = await stage.order(loan_id, Purpose.DISBURSE)
+    await drain(stage.desk)
+    async with stage.desk.work(HOUSE) as work:
+        at = work.at
+    await stage.town.world.scheduler.run_to(at + timedelta(minutes=1))
+    stage.desk.clock.step_to(at + timedelta(minutes=1))
+    data = {"order_id": order.payment_order_id, "rail_id": "r-1", "state": "failed", "done_fen": 0, "fee_fen": 0, "seq": 1, "code": "rail.bank-down"}
+    callback = outbox.Callback("rail", f"{order.payment_order_id}-1", "rail.failed", order.payment_order_id, 1, at, data)
+    async with stage.desk.work(HOUSE) as work:
+        await outbox.receive(work, callback)
+    await drain(stage.desk)
+    assert (await stage.order(loan_id, Purpose.DISBURSE)).state is OrderState.PAID
+    assert (await stage.loan(loan_id)).standing.value == "active"
+    async with stage.desk.work() as work:
+        assert {one["kind"] for one in await payments.open_breaks(work)} == {"callback_differs"}
+
+
+@pytest.mark.parametrize("where", ["seal", "instruct", "ledger"])
+async def test_a_process_that_dies_in_the_middle_leaves_all_or_nothing(borrower: Stage, monkeypatch: pytest.MonkeyPatch, where: str):
+    """A fault once, at the worst moment of signing or booking; what was begun is brought to its end, once."""
+    stage = borrower
+    await own_all_joint(stage)
+    deaths = iter([RuntimeError("the process died")])
+
+    def once(real: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def call(*args: Any, **named: Any) -> Any:
+            done = await real(*args, **named)
+            if (death := next(deaths, None)) is not None:
+                raise death
+            return done
+
+        return call
+
+    if where == "seal":
+        monkeypatch.setattr(agreements, "seal", once(agreements.seal))
+    elif where == "instruct":
+        monkeypatch.setattr(sign, "instruct", once(sign.instruct))
+    else:
+        monkeypatch.setattr(ledger, "disburse", once(ledger.disburse))
+    told = await stage.accept()
+    contract_sha256 = await stage.read(str(told.show["table_sha256"]))
+    stage.card_before = stage.balance_of_card()
+    await stage.sign(contract_sha256)
+    await stage.pass_time(minutes=10)
+    told = await stage.sign(contract_sha256)
+    loan = await stage.loan(LoanId(str(told.show["loan_id"])))
+    assert next(deaths, None) is None
+    assert stage.balance_of_card() - stage.card_before == loan.principal_fen
+    assert await stage.books_equal_the_rail()

@@ -127,7 +127,7 @@ async def repay(desk: Desk, *, session: Session, body: Repay, key: str) -> StepA
             await _demand_possible(work, debt, intent, body.amount_fen)
             order = _by_hand(work, debt, order_id, intent, body)
             await instruct(work, order, otp_id=body.otp_id, code=body.code)
-    await run_now(desk, flow_of(order))
+    await run_now(desk, flow_of(order.customer_id, order.payment_order_id))
     return await _told(desk, customer_id, loan_id, order_id)
 
 

@@ -14,9 +14,9 @@ SEALED_CODE = "orders.code"
 _STOPPED_BY_SWITCH = frozenset({Purpose.DISBURSE, Purpose.CREDIT_BACK})
 
 
-def flow_of(order: PaymentOrder) -> str:
+def flow_of(customer_id: str, payment_order_id: str) -> str:
     """Name the flow of an order."""
-    return derive("fl", order.customer_id, order.payment_order_id, "order")
+    return derive("fl", customer_id, payment_order_id, "order")
 
 
 async def instruct(work: Work, order: PaymentOrder, *, otp_id: str = "", code: str = "") -> PaymentOrder:
@@ -29,7 +29,7 @@ async def instruct(work: Work, order: PaymentOrder, *, otp_id: str = "", code: s
     sealed = b64encode(work.keys.seal(SEALED_CODE, order.payment_order_id, f"{otp_id}|{code}")).decode() if code else ""
     await flows.start(
         work,
-        flow_id=flow_of(order),
+        flow_id=flow_of(order.customer_id, order.payment_order_id),
         customer_id=order.customer_id,
         kind="order",
         subject=order.payment_order_id,

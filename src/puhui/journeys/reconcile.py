@@ -175,12 +175,18 @@ async def _mirror_file(service: Service, partner_id: PartnerId, day: date) -> tu
     if not isinstance(listed, Answer) or not listed.is_good:
         return None
     stem = f"funder-mirror-{partner_id}"
-    names = [DayFileName.parse(str(one["name"])) for one in listed.body.get("files", []) if str(one.get("name", "")).startswith(stem)]
-    newest = max((one for one in names if one.stem == stem), key=lambda one: one.revision, default=None)
+    names = [DayFileName.parse(name) for name in _names(listed.body.get("files")) if name.startswith(stem) and DayFileName.is_one(name)]
+    newest = max((one for one in names if (one.stem, one.day) == (stem, day)), key=lambda one: one.revision, default=None)
     if newest is None:
         return None
     answer = await service.get(f"/v1/files/{newest}")
     return (str(newest), answer.raw) if isinstance(answer, Answer) and answer.is_good else None
+
+
+def _names(files: object) -> list[str]:
+    """Give the names in a funder's list of files; what it says that is no name is none."""
+    entries = files if isinstance(files, list) else []
+    return [one["name"] for one in entries if isinstance(one, dict) and isinstance(one.get("name"), str)]
 
 
 async def book(work: Work, order: PaymentOrder, happened: Happened) -> None:

@@ -138,13 +138,13 @@ async def refund(desk: Desk, *, partner_id: str, order_id: str, body: Refund) ->
 
     Raises: NotFound, RefundNotPossible, KeyReused, BadField.
     """
-    if not _ID.match(body.refund_id) or len(body.reason) > 200:
+    if not _ID.fullmatch(body.refund_id) or len(body.reason) > 200:
         raise BadField(field="refund_id", why="1 to 40 of A-Z a-z 0-9 _ -, and a reason of at most 200 characters")
     async with desk.work(Actor("partner", partner_id)) as work:
         merchant_id = await _merchant_of(work, partner_id)
         bought = await channels.find_purchase(work, merchant_id=merchant_id, order_id=order_id)
         order = await _ask_refund(work, bought, body)
-    await run_now(desk, flow_of(order))
+    await run_now(desk, flow_of(order.customer_id, order.payment_order_id))
     return await find_order(desk, partner_id=partner_id, order_id=order_id)
 
 
@@ -181,7 +181,7 @@ def _told(bought: Purchase) -> dict[str, Any]:
 
 
 def _demand_texts(body: QuoteOrder) -> None:
-    if not _ID.match(body.order_id):
+    if not _ID.fullmatch(body.order_id):
         raise BadField(field="order_id", why="1 to 40 of A-Z a-z 0-9 _ -")
     texts = {"buyer_ref": body.buyer_ref, "return_url": body.return_url, **{f"items[{k}].title": one.title for k, one in enumerate(body.items)}}
     for name, text in texts.items():

@@ -25,7 +25,7 @@ from puhui.foundation.services import Service
 from puhui.foundation.work import HOUSE, Actor, Work
 from puhui.journeys import purchase
 from puhui.journeys.accept import NotReadyToBorrow, plan_again, table_shown
-from puhui.journeys.instruct import instruct, pay_out_order_id
+from puhui.journeys.instruct import flow_of, instruct, pay_out_order_id
 from puhui.journeys.let_go import funder_service, start_release
 from puhui.rooms import agreements, customers, funding, payments
 from puhui.rooms.agreements import Agreement, Borrower
@@ -38,6 +38,7 @@ from puhui.vocabulary.steps import BorrowerStep, Session, State, StepAnswer
 SEALED_CODE = "sign.code"
 LIST_KEPT = timedelta(minutes=10)
 MAIN = "lender-main"
+SEND_PATIENCE_S = 0.2
 
 
 class SigningRefused(Refusal):
@@ -140,7 +141,8 @@ async def sign(desk: Desk, *, session: Session, body: Sign, key: str) -> StepAns
             step="sign",
             state={"contract_sha256": body.contract_sha256, "code": b64encode(sealed).decode()},
         )
-    await run_now(desk, _flow_of(customer_id, signing.signature_id))
+    if await run_now(desk, _flow_of(customer_id, signing.signature_id)):
+        await run_now(desk, flow_of(customer_id, pay_out_order_id(customer_id, signing.agreement.loan_id)), patience_s=SEND_PATIENCE_S)
     return await _how_it_ended(desk, customer_id, signing.signature_id, body.contract_sha256)
 
 

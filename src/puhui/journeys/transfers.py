@@ -88,7 +88,7 @@ async def on_told(desk: Desk, callback: Callback) -> None:
         if not await mark_read(work, callback) or order is None:
             return
         if not isinstance(answer, RailSays):
-            await flows.wake(work, flow_of(order), step="ask")
+            await flows.wake(work, flow_of(order.customer_id, order.payment_order_id), step="ask")
             return
         told = rail.says(callback.data)
         if told is not None and told.seq == answer.seq and told != answer:
@@ -187,7 +187,7 @@ async def _end_flow(work: Work, order: PaymentOrder, turn: Turn | None) -> None:
     if turn is not None:
         await flows.end(work, turn)
         return
-    standing = await flows.find(work, flow_of(order))
+    standing = await flows.find(work, flow_of(order.customer_id, order.payment_order_id))
     if standing is not None and await flows.is_living(work, standing.flow_id):
         try:
             await flows.end(work, standing)

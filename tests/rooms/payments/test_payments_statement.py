@@ -33,6 +33,7 @@ def test_a_file_that_agrees_has_no_difference():
         ([ONE, replace(TWO, amount_fen=49_999)], BreakKind.WRONG_AMOUNT),
         ([ONE, replace(TWO, fee_fen=6)], BreakKind.WRONG_FEE),
         ([ONE, replace(TWO, state="failed")], BreakKind.WRONG_STATE),
+        ([ONE, replace(TWO, state="returned")], BreakKind.WRONG_STATE),
         ([ONE, replace(TWO, day=date(2026, 9, 2))], BreakKind.WRONG_DAY),
         ([ONE, TWO, TWO], BreakKind.DUPLICATE_ROW),
     ],

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from enum import Enum
 
 from puhui.foundation.dayfiles import DayFile, DayFileRefused, read_dayfile
+from puhui.foundation.days import business_date
 
 COLUMNS = ("settle_date", "rail_id", "order_id", "direction", "state", "amount_fen", "fee_fen", "ended_at")
 _DIRECTIONS = frozenset({"pay_out", "collect", "received", "refund"})
@@ -76,7 +77,23 @@ def compare(ours: Iterable[Movement], theirs: Iterable[Movement]) -> list[Differ
         else:
             their_first[where] = movement
     found = [difference for where in sorted(mine.keys() | their_first.keys()) for difference in _pair(mine.get(where), their_first.get(where))]
-    return found + again
+    return _as_one(found) + again
+
+
+def _as_one(found: list[Difference]) -> list[Difference]:
+    """Say it once where the same money is paid on one side and returned on the other: its state is wrong, nothing is missing."""
+    by_key: dict[str, list[Difference]] = {}
+    for difference in found:
+        by_key.setdefault(difference.key, []).append(difference)
+    said: list[Difference] = []
+    for key, differences in by_key.items():
+        here = [one.theirs for one in differences if one.kind is BreakKind.MISSING_HERE]
+        there = [one.ours for one in differences if one.kind is BreakKind.MISSING_AT_RAIL]
+        if len(differences) == 2 and here and there:
+            said.append(Difference(BreakKind.WRONG_STATE, key, there[0], here[0]))
+        else:
+            said += differences
+    return said
 
 
 def counted(differences: Iterable[Difference]) -> Mapping[BreakKind, int]:
@@ -123,10 +140,11 @@ def _movement(file: DayFile, row: Mapping[str, str], line: int) -> Movement:
         raise refused("state is none of paid, failed, returned")
     try:
         amount_fen, fee_fen = int(row["amount_fen"]), int(row["fee_fen"] or 0)
-        date.fromisoformat(row["settle_date"])
+        settled = date.fromisoformat(row["settle_date"])
         ended = datetime.fromisoformat(row["ended_at"])
     except ValueError:
         raise refused("amount_fen, fee_fen, settle_date or ended_at is not as it should be") from None
     if amount_fen < 0 or fee_fen < 0 or ended.tzinfo is None:
         raise refused("an amount is below 0, or ended_at has no zone")
-    return Movement(row["order_id"] or row["rail_id"], row["direction"], row["state"], amount_fen, fee_fen, date.fromisoformat(row["settle_date"]))
+    day = settled if settled != file.name.day else business_date(ended)
+    return Movement(row["order_id"] or row["rail_id"], row["direction"], row["state"], amount_fen, fee_fen, day)
