@@ -9,34 +9,36 @@ from puhui_town.wire import PlatformReply, Unanswered, World
 
 PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 2.0)
 PATIENCE_S = 20.0
-PATIENCE_STEPPED_S = 180.0
-"""A stepped run stands still meanwhile, so the patience of a phone is long there: killed servers come back in seconds."""
-PASSING = frozenset({"", "busy", "fault", "services.away"})
-"""503 codes that say nothing of the request: the same is sent again at once. Any other 503 is an answer, for later."""
+PATIENCE_STEPPED_S = {"": 180.0, "busy": 120.0, "services.away": 30.0, "fault": 6.0}
+"""A stepped run stands still meanwhile, so the patience of a phone is long there: killed servers and databases come back within a minute.
+By the code of a passing answer; "" for no answer at all. A fault that stays is the lender's own, and waiting would not mend it.
+"""
 
 
 async def insist(world: World, call: Callable[[], Awaitable[PlatformReply]]) -> PlatformReply:
-    """Make a call until it is answered. Raises Unanswered when patience ends."""
-    patience = PATIENCE_STEPPED_S if world.is_stepped else PATIENCE_S
+    """Make a call until it is answered. Raises Unanswered when patience ends without any answer; a passing one is given back then."""
     waited, turn = 0.0, 0
     while True:
+        reply: PlatformReply | None = None
         try:
             reply = await call()
-            if not _is_unknown(reply):
+            if not _is_passing(reply):
                 return reply
         except Unanswered:
-            if waited >= patience:
-                raise
-        if waited >= patience:
-            raise Unanswered("the lender did not answer in time")
+            pass
+        code = "" if reply is None else str(reply.body.get("code", "")) or "fault"
+        if waited >= (PATIENCE_STEPPED_S.get(code, PATIENCE_S) if world.is_stepped else PATIENCE_S):
+            if reply is None:
+                raise Unanswered("the lender did not answer in time")
+            return reply
         pause = PAUSES_S[min(turn, len(PAUSES_S) - 1)]
         await asyncio.sleep(pause)
         waited, turn = waited + pause, turn + 1
 
 
-def _is_unknown(reply: PlatformReply) -> bool:
-    """An answer of a broken server says nothing."""
-    return reply.status >= 500 and (reply.status != 503 or str(reply.body.get("code", "")) in PASSING)
+def _is_passing(reply: PlatformReply) -> bool:
+    """An answer of a broken server says nothing; any other 503 is an answer, for later."""
+    return reply.status >= 500 and (reply.status != 503 or str(reply.body.get("code", "")) in PATIENCE_STEPPED_S)
 
 
 class Line:

@@ -204,7 +204,9 @@ class Residents:
         code = str(reply.body.get("code", reply.status))
         if reply.status == 401:  # the session is over: another one, and on from where the lender says we are
             return self.again_from_start(walk)
-        if reply.status in {429, 503} or reply.body.get("retry") == "later":
+        if reply.status >= 500 and reply.status != 503 and walk.stumbles:
+            return End("lender-fault")
+        if reply.status >= 429 or reply.body.get("retry") == "later":
             return Later(code)
         if code in {"no-consent", "customers.no-consent", "permits.stale"} and walk.asked.get("consent", 0) < 3:
             return Go("consent")
