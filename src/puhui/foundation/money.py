@@ -21,7 +21,7 @@ class Money:
     @classmethod
     def yuan(cls, text: str) -> Self:
         """Read yuan as people write it: "30", "30.5", "30.01". Raises ValueError for anything else, so also for three decimals."""
-        match = _YUAN.match(text.strip().replace(",", ""))
+        match = _YUAN.fullmatch(text.strip().replace(",", ""))
         if not match:
             raise ValueError(f"{text!r} is no amount of yuan")
         sign, whole, part = match.groups()

@@ -121,7 +121,7 @@ async def open_session(desk: Desk, *, partner_id: str, body: OpenSession, key: s
     """
     del key
     for name, value in (("session_id", body.session_id), ("device.device_id", body.device.device_id)):
-        if not _ID.match(value):
+        if not _ID.fullmatch(value):
             raise BadField(field=name, why="1 to 40 of A-Z a-z 0-9 _ -")
     async with desk.work(Actor("partner", partner_id), durable=False) as work:
         entry = await channels.demand_open(work, entry_id=body.entry_id, kind=body.kind, partner_id=partner_id)
@@ -262,7 +262,7 @@ async def _prove_phone(desk: Desk, session: Session, body: Login, phone: str, ke
 
 async def demand_code(desk: Desk, *, session: Session, otp_id: str, code: str, purpose: str, key: str, subject: str = "") -> None:
     """Use up a one-time code. Raises WrongCode, ServiceAway, BadField."""
-    if not _ID.match(otp_id) or not (code.isascii() and code.isdigit() and 4 <= len(code) <= 8):
+    if not _ID.fullmatch(otp_id) or not (code.isascii() and code.isdigit() and 4 <= len(code) <= 8):
         raise BadField(field="code", why="send the code's id and its digits as they came")
     check_id = code_id(session, key, "verify")
     if not await customers.checks.is_right_code(checks_of(desk), check_id=check_id, otp_id=otp_id, code=code, purpose=purpose, subject=subject):

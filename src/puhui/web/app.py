@@ -8,7 +8,7 @@ from starlette.routing import Route
 from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import NotFound
 from puhui.web import borrower, callbacks, driver, openapi, ops, partners, staff
-from puhui.web.wire import plain, refused
+from puhui.web.wire import OurFault, plain, refused
 
 SAFE = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
 
@@ -27,7 +27,7 @@ def build(desk: Desk) -> Starlette:
             Route("/metrics", ops.metrics, methods=["GET"]),
             Route("/openapi.json", openapi.document, methods=["GET"]),
         ],
-        exception_handlers={404: _not_found, 405: _not_found},
+        exception_handlers={404: _not_found, 405: _not_found, 500: _fault},
     )
     app.state.desk = desk
     return app
@@ -41,10 +41,14 @@ def build_worker(desk: Desk) -> Starlette:
             Route("/health", ops.health, methods=["GET"]),
             Route("/metrics", ops.metrics, methods=["GET"]),
         ],
-        exception_handlers={404: _not_found, 405: _not_found},
+        exception_handlers={404: _not_found, 405: _not_found, 500: _fault},
     )
     app.state.desk = desk
     return app
+
+
+async def _fault(_request: Request, _error: Exception) -> Response:
+    return plain(refused(OurFault()), headers=SAFE)
 
 
 async def _not_found(request: Request, _error: Exception) -> Response:

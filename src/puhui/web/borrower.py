@@ -8,12 +8,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from puhui.foundation import receipts
-from puhui.foundation.desk import Desk
+from puhui.foundation.desk import AWAY, Desk
 from puhui.foundation.receipts import Receipt
 from puhui.foundation.refusals import BadField, NotFound, Refusal
 from puhui.journeys import documents, enter, home, onboard, statement, steps
 from puhui.vocabulary.steps import BorrowerStep, Session, StepAnswer
-from puhui.web.wire import FILE_MAX, KEPT, Reply, answer, key_of, parse, plain, read_body, refused
+from puhui.web.wire import FILE_MAX, KEPT, ComeAgain, Reply, answer, key_of, parse, plain, read_body, refused, texts_of
 
 Read = Callable[[Desk, Session, Mapping[str, str]], Awaitable[Any]]
 
@@ -30,7 +30,6 @@ async def step(request: Request) -> Response:
     """`POST /borrower/v1/steps/{step}`: once per key; the answer says the state, what may come next, and what to show."""
     desk: Desk = request.app.state.desk
     name = request.path_params["step"]
-    replayed = False
     try:
         door = steps.BORROWER.get(name)
         if door is None:
@@ -47,7 +46,9 @@ async def step(request: Request) -> Response:
                 await receipts.keep(work, sender=session.session_id, key=key, digest=digest, receipt=receipt)
     except Refusal as refusal:
         reply = refused(refusal)
-    return plain(reply, replayed=replayed)
+    except AWAY:
+        reply = refused(ComeAgain())
+    return plain(reply)
 
 
 async def _enter(desk: Desk, request: Request, key: str, digest: bytes) -> tuple[Session, Receipt | None]:
@@ -79,7 +80,7 @@ def reading(read: Read) -> Callable[[Request], Awaitable[Response]]:
 
         async def call() -> Reply:
             session = await _known(desk, request)
-            return Reply(await read(desk, session, dict(request.query_params)))
+            return Reply(await read(desk, session, texts_of(request.query_params)))
 
         return plain(await answer(call, where=request.url.path))
 

@@ -7,12 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from puhui.foundation.desk import Desk
+from puhui.foundation.desk import AWAY, Desk
 from puhui.foundation.refusals import BadField, Refusal
 from puhui.journeys import office
 from puhui.rooms.staff import Member, TokenNotTaken
 from puhui.web.doors import Door
-from puhui.web.wire import Reply, answer, key_of, once, parse, plain, read_body, refused
+from puhui.web.wire import ComeAgain, Reply, answer, key_of, once, parse, plain, read_body, refused, texts_of
 
 Ask = Callable[[Desk, Member, Request, Any], Awaitable[Any]]
 
@@ -147,6 +147,7 @@ async def _guarded(request: Request, door: Door) -> Response:
     desk: Desk = request.app.state.desk
     replayed = False
     try:
+        texts_of(request.path_params | dict(request.query_params))
         member = await office.member_of(desk, _token(request))
         raw = await read_body(request)
 
@@ -161,6 +162,8 @@ async def _guarded(request: Request, door: Door) -> Response:
             reply = await answer(call, where=door.name)
     except Refusal as refusal:
         reply = refused(refusal)
+    except AWAY:
+        reply = refused(ComeAgain())
     return plain(reply, replayed=replayed)
 
 

@@ -72,6 +72,8 @@ def parse(body: bytes, kind: type[Body]) -> Body:
     if b"\x00" in body or b"\\u0000" in body:
         raise BadField(field="body", why="a text holds a NUL sign")
     try:
+        if b"\\u0000" in body:
+            _demand_texts(msgspec.json.decode(body))
         return msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise as_bad_field(error) from None
@@ -79,10 +81,31 @@ def parse(body: bytes, kind: type[Body]) -> Body:
         raise BadField(field="body", why="it is no UTF-8 JSON of a sensible depth") from None
 
 
+def _demand_texts(value: Any, field: str = "body") -> None:
+    """Refuse the sign U+0000 wherever it stands: no text has it, and no database keeps it."""
+    match value:
+        case str() if "\0" in value:
+            raise BadField(field=field, why="a text may not hold the sign U+0000")
+        case dict():
+            for name, inner in value.items():
+                _demand_texts(name, field)
+                _demand_texts(inner, name)
+        case list():
+            for inner in value:
+                _demand_texts(inner, field)
+
+
+def texts_of(values: Mapping[str, str]) -> dict[str, str]:
+    """Give the values of a query or a path. Raises BadField for one that no text can be."""
+    for name, value in values.items():
+        _demand_texts(value, name)
+    return dict(values)
+
+
 def key_of(request: Request) -> str:
     """Give the Idempotency-Key. Raises BadField."""
     key = request.headers.get("idempotency-key", "")
-    if not _KEY.match(key):
+    if not _KEY.fullmatch(key):
         raise BadField(field="Idempotency-Key", why="every POST carries one, 1..64 of A-Z a-z 0-9 _ -")
     return key
 

@@ -57,7 +57,7 @@ def read_token(text: str, *, entry_id: str, issuers: Iterable[str], keys: Iterab
     """Read a token for this entry, signed by one of its issuers with a key in force. Raises TokenRefused."""
     head, _, signature = text.rpartition(".")
     version, _, packed = head.partition(".")
-    if version != "v1" or not _PART.match(packed) or not _PART.match(signature):
+    if version != "v1" or not _PART.fullmatch(packed) or not _PART.fullmatch(signature):
         raise TokenRefused(why="it has not the form v1.payload.signature")
     try:
         payload = msgspec.json.decode(_unpack(packed), type=_Payload)

@@ -52,7 +52,7 @@ class IdNumber:
 def id_number(text: str, *, today: date) -> IdNumber:
     """Read an id number: 18 signs, MOD 11-2, a birth date that has come. Raises BadField, never repeating the number."""
     signs = text.strip().upper()
-    if not _ID.match(signs) or not signs.isascii():
+    if not _ID.fullmatch(signs) or not signs.isascii():
         raise BadField(field="id_number", why="an id card number has 17 digits and a check sign")
     if signs[-1] != _CHECKS[sum(int(digit) * weight for digit, weight in zip(signs[:17], _WEIGHTS, strict=True)) % 11]:
         raise BadField(field="id_number", why="its check sign does not fit; please compare it with the card")
@@ -69,7 +69,7 @@ def id_number(text: str, *, today: date) -> IdNumber:
 def card_number(text: str) -> str:
     """Read a bank card's number by its Luhn digit. Raises BadField, never repeating the number."""
     digits = re.sub(r"[ -]", "", text)
-    if not _CARD.match(digits) or not digits.isascii():
+    if not _CARD.fullmatch(digits) or not digits.isascii():
         raise BadField(field="card_number", why="a card number has 13 to 19 digits")
     total = 0
     for place, sign in enumerate(reversed(digits)):
@@ -83,7 +83,7 @@ def card_number(text: str) -> str:
 def phone_number(text: str) -> str:
     """Read a mobile number. Raises BadField, never repeating the number."""
     digits = re.sub(r"[ -]", "", text).removeprefix("+86")
-    if not _PHONE.match(digits) or not digits.isascii():
+    if not _PHONE.fullmatch(digits) or not digits.isascii():
         raise BadField(field="phone", why="a mobile number has 11 digits and begins with 1")
     return digits
 
@@ -91,13 +91,13 @@ def phone_number(text: str) -> str:
 def person_name(text: str) -> str:
     """Read a name: letters of any script, with dots, hyphens or spaces between. Raises BadField."""
     name = unicodedata.normalize("NFKC", text).strip().replace("•", "·").replace("．", "·")
-    if not 2 <= len(name) <= 50 or not _NAME.match(name):
+    if not 2 <= len(name) <= 50 or not _NAME.fullmatch(name):
         raise BadField(field="name", why="write it as on the id card, 2 to 50 letters")
     return name
 
 
 def place_code(text: str) -> str:
     """Read a statistical place code of 12 digits. Raises BadField."""
-    if not _PLACE.match(text) or not text.isascii():
+    if not _PLACE.fullmatch(text) or not text.isascii():
         raise BadField(field="living_place_code", why="a place code has 12 digits")
     return text

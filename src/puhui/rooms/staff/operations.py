@@ -98,7 +98,7 @@ class Unmasking:
 async def add_account(work: Work, by: Member, *, login: str, name: str, roles: frozenset[Role], given_password: str) -> Member:
     """Make an account. Raises BadField, RolesConflict, WeakPassword, LoginTaken, NotYourDuty."""
     by.demand(Duty.MANAGE_ACCOUNTS)
-    if not LOGIN.match(login):
+    if not LOGIN.fullmatch(login):
         raise BadField(field="login", why="2 to 32 of a-z 0-9 . _ -, a letter first")
     if not roles:
         raise BadField(field="roles", why="at least one role")
