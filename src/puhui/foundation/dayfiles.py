@@ -37,7 +37,7 @@ class DayFileName:
     @classmethod
     def parse(cls, name: str) -> Self:
         """Read a file's name. Raises DayFileRefused."""
-        match = _NAME.match(name)
+        match = _NAME.fullmatch(name)
         if not match:
             raise DayFileRefused(name=name, why="the name is not service-kind-party-YYYYMMDD-pN-rN.csv", line=0)
         stem, day, part, revision = match.groups()
@@ -45,6 +45,15 @@ class DayFileName:
             return cls(stem, date(int(day[:4]), int(day[4:6]), int(day[6:])), int(part), int(revision))
         except ValueError:
             raise DayFileRefused(name=name, why=f"{day} is no day", line=0) from None
+
+    @classmethod
+    def is_one(cls, name: str) -> bool:
+        """Say whether this is a file's name at all."""
+        try:
+            cls.parse(name)
+        except DayFileRefused:
+            return False
+        return True
 
     def __str__(self) -> str:
         return f"{self.stem}-{self.day:%Y%m%d}-p{self.part}-r{self.revision}.csv"

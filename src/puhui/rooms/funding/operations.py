@@ -27,11 +27,13 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class MirrorState:
-    """How many mirrors were read, how many rows of them were compared with ours, and how many differences stand open."""
+    """How many mirrors were read, how many rows of them were compared with ours, how many differences stand open, and how many funders'
+    newest mirror could not be read at all."""
 
     files: int
     compared: int
     differing: int
+    unread: int
 
 
 async def stale_terms(work: Work, partner_ids: Iterable[PartnerId]) -> list[PartnerId]:

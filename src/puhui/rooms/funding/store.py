@@ -252,10 +252,10 @@ async def add_breaks(work: Work, partner_id: PartnerId, day: date, differences: 
     )
 
 
-async def mirror_state(work: Work) -> tuple[int, int, int]:
+async def mirror_state(work: Work) -> tuple[int, int, int, int]:
     row = await SQL.mirror_state.row(work)
     assert row is not None
-    return row["files"], row["compared"], row["differing"]
+    return row["files"], row["compared"], row["differing"], row["unread"]
 
 
 async def open_breaks(work: Work) -> Sequence[Row]:
