@@ -25,7 +25,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "hardship": {"loan_id": "LOAN", "reason": "illness", "proof_ref": ""},
     "identity": {
         "person": {"name": "张三", "id_type": "id_card", "id_number": "790101199003070018"},
-        **{"front_ref": "fi-none", "back_ref": "fi-none", "selfie_ref": "fi-none", "living_place_code": "790101001001"},
+        "front_ref": "fi-none", "back_ref": "fi-none", "selfie_ref": "fi-none", "living_place_code": "790101001001",
     },
     "login": {"phone": PHONE, **CODE, "id_tail": "0018", "selfie_ref": "fi-none"},
     "mandate": {"loan_id": "LOAN", "on": True},
