@@ -17,6 +17,7 @@ from puhui.foundation.dayfiles import DayFileName, write_dayfile
 from puhui.foundation.days import business_date, instant
 from puhui.foundation.desk import Desk
 from puhui.foundation.flows import Step, Turn
+from puhui.foundation.logs import log
 from puhui.foundation.money import Money
 from puhui.foundation.outbox import Reaction, Stored
 from puhui.foundation.refusals import BadField, NotFound, Refusal
@@ -39,6 +40,7 @@ PRODUCT = "starter"
 DAY = timedelta(days=1)
 FILE_AT = time(6)
 ASK_AGAIN = timedelta(minutes=30)
+REFUSED = frozenset({400, 404, 409, 422})
 COLUMNS = ("business_date", "order_id", "event", "amount_fen", "fee_fen", "net_fen")
 _ID = re.compile(r"^[A-Za-z0-9_-]{1,40}$")
 
@@ -305,7 +307,9 @@ async def _send_file(desk: Desk, merchant_id: str, day: date) -> bool:
     service = desk.service(f"shop-{merchant_id}", base_url=partner.address, owner=partner.key_owner)
     name = DayFileName(f"shop-settlement-{merchant_id}", day)
     answer = await service.send("PUT", f"/shop/{merchant_id}/v1/inbox/{name}", content)
-    return isinstance(answer, Answer) and (answer.is_good or answer.status == 409)
+    if isinstance(answer, Answer) and answer.status in REFUSED:
+        log.error("shop.file-refused", merchant_id=merchant_id, day=day.isoformat(), code=answer.code)
+    return isinstance(answer, Answer) and (answer.is_good or answer.status in REFUSED)
 
 
 STEPS: Mapping[str, Step] = {"purchase.lapse": lapse, "shop-day.send": send_files}

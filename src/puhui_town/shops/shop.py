@@ -2,6 +2,7 @@
 
 import hashlib
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -12,6 +13,7 @@ import msgspec
 
 from puhui_town.people.line import insist
 from puhui_town.wire import Ask, PlatformReply, Route, Service, Timer, Unanswered, World, instant, not_found
+from puhui_town.wire.dayfiles import DayFileName, LineError, Wanted
 
 SHOPS = 60
 DELIVERS_AFTER_H = 26
@@ -66,6 +68,9 @@ class Order(msgspec.Struct):
     refunded_fen: int = 0
 
 
+SETTLEMENT = ("business_date", "order_id", "event", "amount_fen", "fee_fen", "net_fen")
+
+
 class Shops:
     """All shops of the town. Their acts are timers; what the platform does not answer is asked again later."""
 
@@ -73,9 +78,23 @@ class Shops:
         self.world = world
         self._orders = world.store.table("shops.orders", Order)
         world.scheduler.handle("shops.look", self._look, overlap=True)
+        for n in range(1, SHOPS + 1):
+            world.files.want(f"shop/m{n:03d}", Wanted("settlement", SETTLEMENT, self._check))
 
     def service(self) -> Service:
         return Service("shop", "/shop/{merchant}", "shop-{merchant}", (Route("GET", "/shop/{merchant}/v1/orders/{order}", "get", self.get),))
+
+    def _check(self, name: DayFileName, rows: Sequence[Mapping[str, str]]) -> list[LineError]:
+        """Look a settlement file over: every line is about an order of this shop, and net is amount less fee."""
+        shop = name.stem.rpartition("-")[2]
+        errors = []
+        for line, row in enumerate(rows, start=2):
+            order = self._orders.get(row["order_id"])
+            if order is None or order.merchant_id != shop:
+                errors.append(LineError(line, "shop.unknown-order", "no order of this shop"))
+            elif int(row["net_fen"]) != int(row["amount_fen"]) - int(row["fee_fen"]):
+                errors.append(LineError(line, "shop.net", "net is not amount less fee"))
+        return errors
 
     def get(self, ask: Ask) -> dict[str, Any]:
         """A shop's own view of an order."""
