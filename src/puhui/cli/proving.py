@@ -77,6 +77,18 @@ def signatures(*, number: int, seed: int, as_json: bool) -> None:
     show(told, as_json=as_json, is_good=told["accepted"] == 0)
 
 
+@verify.command()
+@click.option("--root", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True, help="The folder of the public test kit.")
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result of every case here, in the kit's own form.")
+@JSON
+def tck(*, root: Path, csv_file: Path | None, as_json: bool) -> None:
+    """Run DMN's public test kit: every case of levels 2 and 3 must pass. Exit status 1 if one does not."""
+    from puhui.proofs import tck as proof
+
+    told = proof.run(root, csv_file)
+    show(told, as_json=as_json, is_good=told["passed"] == told["listed"])
+
+
 @click.command()
 @click.option("--kills", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--people", type=click.IntRange(1, 100_000), default=150, show_default=True)

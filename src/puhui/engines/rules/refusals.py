@@ -1,0 +1,38 @@
+"""What the rules engine refuses. Errors inside expressions are no refusals: they are nulls with diagnostics."""
+
+from puhui.foundation.refusals import Refusal
+
+
+class UnreadableFile(Refusal):
+    """The file {file} cannot be read as DMN: {why}. Nothing was loaded; mend the file and load it again."""
+
+    code = "rules.unreadable-file"
+    zh = "无法把{file}读作 DMN 文件：{why}。"
+
+
+class UnknownDecision(Refusal):
+    """The model has no {what} called {name}. It has: {known}."""
+
+    code = "rules.unknown-decision"
+    zh = "模型中没有名为“{name}”的{what}。"
+
+
+class DamagedArtefact(Refusal):
+    """The artefact cannot be used: {why}. Fetch it again by its SHA-256, or compile the model anew."""
+
+    code = "rules.damaged-artefact"
+    zh = "编译后的规则文件不可用：{why}。"
+
+
+class MissingInput(Refusal):
+    """The row has no {column}. Give every column that the schema names; None stands for no value."""
+
+    code = "rules.missing-input"
+    zh = "缺少输入“{column}”。"
+
+
+class BadInput(Refusal):
+    """Row {row}, column {column}: {why}. The schema says {kind}."""
+
+    code = "rules.bad-input"
+    zh = "第{row}行的“{column}”不符合约定：{why}。"
