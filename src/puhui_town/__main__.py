@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import signal
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,11 @@ class DelayRange(click.ParamType["tuple[int, int]"]):
 @click.option("--rail-delay-ms", type=DelayRange(), default=(50, 400), show_default="50-400", help="How long a transfer takes.")
 @click.option("--truth", type=click.Path(path_type=Path), help="Folder for the files of truth.")
 @click.option("--funders-apart", is_flag=True, help="Each funder in a process of its own, behind the same address.")
+@click.option("--with-parent", is_flag=True, help="Stop when standard input ends, so when whoever started us is gone.")
 @click.option("--only", default="", hidden=True)
 @click.option("--main-url", default="", hidden=True)
 @click.option("--since-real", default="", hidden=True)
-def serve(mode: str, at: str, speed: int, tick_s: int, driver_key: Path | None, since_real: str, **given: Any) -> None:
+def serve(mode: str, at: str, speed: int, tick_s: int, driver_key: Path | None, since_real: str, *, with_parent: bool, **given: Any) -> None:
     """Play the town until told to stop."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if given["host"] not in LOOPBACK:
@@ -90,7 +92,7 @@ def serve(mode: str, at: str, speed: int, tick_s: int, driver_key: Path | None, 
     town = open_town(config, clock, [_install(name) for name in _services(config)])
     if driver_key is not None:
         town.world.keys.know_driver(driver_key)
-    _run(_serve(town))
+    _run(_serve(town, with_parent=with_parent))
 
 
 @main.command()
@@ -125,11 +127,13 @@ def _run(coroutine: Any) -> None:
     uvloop.run(coroutine)
 
 
-async def _serve(town: Town) -> None:
+async def _serve(town: Town, *, with_parent: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, stop.set)
+    if with_parent:
+        loop.add_reader(sys.stdin.fileno(), lambda: None if os.read(sys.stdin.fileno(), 64) else stop.set())
     port = await town.start()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)

@@ -69,7 +69,7 @@ class Process:
         """Start it and wait until it is healthy. Raises WouldNotStart."""
         with self.log.open("ab") as log:
             self.child = subprocess.Popen(
-                self.command, env=self.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                self.command, env=self.environment, stdout=log, stderr=log, stdin=subprocess.PIPE, start_new_session=True
             )
         self.await_health()
 
@@ -88,8 +88,7 @@ class Process:
         """Kill it as a crash would: no farewell."""
         if self.child and self.child.poll() is None:
             self.child.kill()
-        if self.child:
-            self.child.wait()
+        self._part()
 
     def stop(self) -> None:
         """Ask it to stop, and wait; kill it only if it does not listen."""
@@ -100,6 +99,14 @@ class Process:
             self.child.wait(30)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._part()
+
+    def _part(self) -> None:
+        """Let go of a child that has ended. As long as we live, its standard input stays open: should we be killed, it ends, and so does the child."""
+        if self.child:
+            self.child.wait()
+            if self.child.stdin:
+                self.child.stdin.close()
 
     @property
     def is_up(self) -> bool:
@@ -222,14 +229,14 @@ def _environment(plan: Plan, database_url: str, town_url: str) -> dict[str, str]
 
 
 def _platform(name: str, plan: Plan, environment: dict[str, str], role: str, url: str) -> Process:
-    command = [sys.executable, "-m", "puhui.web.serve", "--role", role]
+    command = [sys.executable, "-m", "puhui.web.serve", "--role", role, "--with-parent"]
     return Process(name, command, environment, f"{url}/health", plan.home / "logs" / f"{name}.log")
 
 
 def _town(plan: Plan, environment: dict[str, str], port: int, platform_url: str) -> Process:
     command = [
         sys.executable, "-m", "puhui_town", "serve",
-        "--port", str(port), "--home", str(plan.home / "town"), "--platform", platform_url,
+        "--with-parent", "--port", str(port), "--home", str(plan.home / "town"), "--platform", platform_url,
         "--clock", plan.clock, "--at", plan.at, "--speed", str(plan.speed),
         "--seed", str(plan.seed), "--people", str(plan.people), *plan.town_arguments,
     ]  # fmt: skip

@@ -28,7 +28,7 @@ from puhui.journeys.wiring import wiring
 from puhui.web import app
 
 
-async def serve(config: Config, role: str) -> None:
+async def serve(config: Config, role: str, *, with_parent: bool = False) -> None:
     """Serve until told to stop (SIGTERM, SIGINT): requests end, the flow in hand ends its step, then the process goes."""
     database = config.database_url or (await asyncio.to_thread(server.start, config.home)).url
     await _migrate(database)
@@ -36,6 +36,8 @@ async def serve(config: Config, role: str) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if with_parent:
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), lambda: None if os.read(sys.stdin.fileno(), 64) else stop.set())
     try:
         async with desk.work() as work:
             await store_clock(work)
@@ -97,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="puhui serve", description=__doc__)
     parser.add_argument("--role", choices=("web", "worker", "both"), default="both")
     parser.add_argument("--port", type=int)
+    parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends, so when whoever started us is gone")
     arguments = parser.parse_args()
     if not __debug__:
         sys.exit("puhui.serve: refuses to run under python -O: assertions are part of the money")
@@ -108,7 +111,7 @@ def main() -> None:
         if not config.is_loopback and config.clock is not ClockMode.LIVE:
             raise configuration.BadSetting(name="PUHUI_CLOCK", given=config.clock.value, wanted="live where others can reach us", source="the environment")
         with asyncio.Runner(loop_factory=_loop) as process:
-            process.run(serve(config, arguments.role))
+            process.run(serve(config, arguments.role, with_parent=arguments.with_parent))
     except Refusal as refusal:
         sys.exit(f"{refusal.code}: {refusal.text}")
 
