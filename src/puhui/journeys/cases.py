@@ -57,10 +57,9 @@ class Freeze(msgspec.Struct):
 
 
 async def complain(desk: Desk, *, session: Session, body: Complain, key: str) -> StepAnswer:
-    """Take a complaint. Raises BadField."""
-    del key
+    """Take a complaint; the same request again is the same complaint. Raises BadField."""
     async with desk.work(Actor("customer", session.who)) as work:
-        case = await _open(work, session, CaseKind.COMPLAINT, subject="", text=body.text)
+        case = await _open(work, session, CaseKind.COMPLAINT, subject="", text=body.text, request=f"{session.session_id}|{key}")
         return await _told(work, session.who, case)
 
 
@@ -115,10 +114,12 @@ async def freeze(desk: Desk, *, session: Session, body: Freeze, key: str) -> Ste
         return await _told(work, session.who, case)
 
 
-async def _open(work: Work, session: Session, kind: CaseKind, *, subject: str, text: str, proof_ref: str = "") -> Case:
+async def _open(work: Work, session: Session, kind: CaseKind, *, subject: str, text: str, proof_ref: str = "", request: str = "") -> Case:
     if not text.strip() or len(text) > TEXT_MAX:
         raise BadField(field="text", why=f"write what happened, in 1 to {TEXT_MAX} signs")
-    return await customers.open_case(work, customer_id=session.who, kind=kind, subject=subject, text=text.strip(), proof_ref=proof_ref)
+    return await customers.open_case(
+        work, customer_id=session.who, kind=kind, subject=subject, text=text.strip(), proof_ref=proof_ref, request=request
+    )
 
 
 async def _told(work: Work, customer_id: str, case: Case) -> StepAnswer:

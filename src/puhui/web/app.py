@@ -30,6 +30,7 @@ def build(desk: Desk) -> Starlette:
         exception_handlers={404: _not_found, 405: _not_found, 500: _fault},
     )
     app.state.desk = desk
+    app.router.redirect_slashes = False
     return app
 
 
@@ -44,6 +45,7 @@ def build_worker(desk: Desk) -> Starlette:
         exception_handlers={404: _not_found, 405: _not_found, 500: _fault},
     )
     app.state.desk = desk
+    app.router.redirect_slashes = False
     return app
 
 

@@ -13,7 +13,7 @@ from puhui.foundation.receipts import Receipt
 from puhui.foundation.refusals import BadField, NotFound, Refusal
 from puhui.journeys import documents, enter, home, onboard, statement, steps
 from puhui.vocabulary.steps import BorrowerStep, Session, StepAnswer
-from puhui.web.wire import FILE_MAX, KEPT, ComeAgain, Reply, answer, key_of, parse, plain, read_body, refused, texts_of
+from puhui.web.wire import FILE_MAX, KEPT, ComeAgain, Reply, answer, in_turn, key_of, parse, plain, read_body, refused, texts_of
 
 Read = Callable[[Desk, Session, Mapping[str, str]], Awaitable[Any]]
 
@@ -35,19 +35,25 @@ async def step(request: Request) -> Response:
         if door is None:
             raise NotFound(what="step", which=name)
         key, body = key_of(request), await read_body(request)
-        digest = receipts.digest_of(f"/borrower/v1/steps/{name}", body)
-        session, earlier = await _enter(desk, request, key, digest)
-        if earlier:
-            return plain(Reply(earlier.body, earlier.status), replayed=True)
-        reply = await answer(lambda: _run(desk, door, session, body, key), where=name)
-        if reply.status < 300 or reply.status in KEPT:
-            async with desk.work(durable=False) as work:
-                receipt = Receipt(reply.status, reply.encoded())
-                await receipts.keep(work, sender=session.session_id, key=key, digest=digest, receipt=receipt)
+        async with in_turn(desk, request.headers.get("puhui-session", ""), key):
+            return await _once(desk, request, name, door, body, key)
     except Refusal as refusal:
         reply = refused(refusal)
     except AWAY:
         reply = refused(ComeAgain())
+    return plain(reply)
+
+
+async def _once(desk: Desk, request: Request, name: str, door: BorrowerStep, body: bytes, key: str) -> Response:
+    digest = receipts.digest_of(f"/borrower/v1/steps/{name}", body)
+    session, earlier = await _enter(desk, request, key, digest)
+    if earlier:
+        return plain(Reply(earlier.body, earlier.status), replayed=True)
+    reply = await answer(lambda: _run(desk, door, session, body, key), where=name)
+    if reply.status < 300 or reply.status in KEPT:
+        async with desk.work(durable=False) as work:
+            receipt = Receipt(reply.status, reply.encoded())
+            await receipts.keep(work, sender=session.session_id, key=key, digest=digest, receipt=receipt)
     return plain(reply)
 
 

@@ -7,9 +7,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from puhui.journeys import steps
-from puhui.web import partners, staff
-from puhui.web.doors import Door
+from puhui.journeys import office, steps
+from puhui.web import callbacks, driver, partners, staff
+from puhui.web.doors import TOKEN, Door
 from puhui.web.wire import Reply, plain
 
 REF = "#/components/schemas/{name}"
@@ -36,6 +36,21 @@ READS: Mapping[str, Sequence[str]] = {
 }
 
 
+FILE = {"type": "string", "format": "binary", "maxLength": 5 << 20}
+FILE_KINDS = ("image/jpeg", "image/png", "application/pdf")
+SINGLE: Sequence[tuple[str, str, str, str, Sequence[Any], type[msgspec.Struct] | None]] = (
+    ("post", "/borrower/v1/files", "send_file", "A picture or a PDF of the person's, kept encrypted.", [SESSION, KEY], None),
+    ("get", "/borrower/v1/documents/{sha256}", "read_document", "The bytes of the person's own document.", [SESSION], None),
+    ("post", "/staff/v1/login", "staff_login", "A token for a name and a password.", [], office.LogIn),
+    ("post", "/staff/v1/logout", "staff_logout", "The token is worth nothing any more.", [TOKEN], None),
+    ("post", "/callbacks/{service}", "callback", "A service tells what happened, signed.", [KEY], callbacks.Told),
+    ("post", "/driver/v1/clock/advance", "advance_clock", "Moves the clock of a stepped run; the driver on loopback alone, signed.", [], driver.Advance),
+    ("get", "/keys", "keys", "The public keys by which our signatures are checked.", [], None),
+    ("get", "/health", "health", "Whether the house is well.", [], None),
+)
+"""Doors that are no step, no read and no door of a table: method, path, name, summary, headers, body."""
+
+
 async def document(_request: Request) -> Response:
     """`GET /openapi.json`."""
     return plain(Reply(build()))
@@ -45,6 +60,7 @@ def build() -> dict[str, Any]:
     """Give the whole document (OpenAPI 3.1)."""
     doors: list[Door] = [*partners.DOORS, *staff.DOORS]
     bodies = [step.body for step in steps.BORROWER.values()] + [door.body for door in doors if door.body is not None]
+    bodies += [one[-1] for one in SINGLE if one[-1] is not None]
     schemas, components = msgspec.json.schema_components(bodies, ref_template=REF)
     by_body = dict(zip(bodies, schemas, strict=True))
     paths: dict[str, Any] = {}
@@ -58,7 +74,10 @@ def build() -> dict[str, Any]:
         parameters = [*own, *_path_parameters(door.path), *([KEY] if door.method == "POST" else [])]
         schema = by_body[door.body] if door.body else None
         paths.setdefault(door.path, {})[door.method.lower()] = _operation(door.name, door.summary, parameters, schema)
-    paths["/health"] = {"get": _operation("health", "Whether the house is well.", [], None)}
+    for method, path, name, summary, credentials, body_kind in SINGLE:
+        parameters = [*credentials, *_path_parameters(path)]
+        paths.setdefault(path, {})[method] = _operation(name, summary, parameters, by_body.get(body_kind) if body_kind else None)
+    paths["/borrower/v1/files"]["post"]["requestBody"] = {"required": True, "content": {kind: {"schema": FILE} for kind in FILE_KINDS}}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Puhui", "version": "1", "description": "Everything a page shows is in this API. Amounts are whole fen."},

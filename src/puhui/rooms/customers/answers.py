@@ -11,15 +11,21 @@ from puhui.vocabulary.events import CaseClosed, CaseOpened
 
 
 async def open_case(
-    work: Work, *, customer_id: str, kind: Kind, subject: str, text: str, proof_ref: str = "", laws: Laws | None = None
+    work: Work, *, customer_id: str, kind: Kind, subject: str, text: str, proof_ref: str = "", request: str = "", laws: Laws | None = None
 ) -> Case:
-    """Open a case; its clock starts today. One about the same subject that still waits for its answer is given back instead of a second."""
+    """Open a case; its clock starts today. One about the same subject that still waits for its answer is given back instead of a second.
+
+    `request` names the request that opens it: the same one again opens no second, whatever the kind.
+    """
     await store.lock_customer(work, customer_id)
+    named = ids.derive("ca", customer_id, customer_id, f"{kind.value}|{request}") if request else ""
+    if named and (known := await store.lock_case(work, customer_id, named)):
+        return known
     if kind is not Kind.COMPLAINT and (waiting := await store.open_case_of(work, customer_id, kind, subject)):
         return waiting
     clock, refs = clock_of(kind, on=work.today, laws=laws or law.shipped())
     k = await store.count_cases(work, customer_id, kind) + 1
-    case_id = ids.derive("ca", customer_id, customer_id, kind.value, k)
+    case_id = named or ids.derive("ca", customer_id, customer_id, kind.value, k)
     packs = tuple(f"{ref.pack}@{ref.since.isoformat()}:{ref.sha256[:12]}" for ref in refs)
     case = Case(customer_id, case_id, kind, subject, text, State.OPENED, work.at, clock.due(work.today), packs, proof_ref)
     await store.add_case(work, case, k)
