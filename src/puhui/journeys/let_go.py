@@ -1,6 +1,6 @@
 """Letting go of funders' holds: each is told by its own flow until it has answered, so that no quota stays bound whatever crashes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from puhui.foundation import flows
@@ -56,8 +56,13 @@ async def tell(desk: Desk, turn: Turn) -> Turn | None:
 
 async def funder_service(desk: Desk, work: Work, partner_id: PartnerId) -> Service:
     """Give the signed client of a funder, whether it is still listed or not: what was begun with it is brought to its end."""
-    partner = await partners.find(work, partner_id=partner_id)
-    return desk.service(partner_id, base_url=partner.address, owner=partner.key_owner, read_timeout_s=2.0)
+    return (await funder_services(desk, work, [partner_id]))[partner_id]
+
+
+async def funder_services(desk: Desk, work: Work, partner_ids: Sequence[PartnerId]) -> dict[PartnerId, Service]:
+    """Give the signed clients of several funders."""
+    addresses = await partners.addresses(work, partner_ids=partner_ids)
+    return {one: desk.service(one, base_url=addresses[one].url, owner=addresses[one].key_owner, read_timeout_s=2.0) for one in partner_ids}
 
 
 STEPS: Mapping[str, Step] = {"release.tell": tell}

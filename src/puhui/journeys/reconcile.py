@@ -8,8 +8,9 @@ is kept by name, and a later file that agrees closes it.
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from puhui.foundation import flows, outbox
 from puhui.foundation.dayfiles import DayFileName, DayFileRefused
@@ -22,12 +23,13 @@ from puhui.foundation.services import Answer, Service
 from puhui.foundation.work import Actor, Work
 from puhui.journeys import collect
 from puhui.journeys.instruct import instruct
-from puhui.journeys.let_go import funder_service
+from puhui.journeys.let_go import funder_services
 from puhui.rooms import funding, ledger, payments
-from puhui.rooms.funding import BalanceRow, LegEvent, LoanRow
+from puhui.rooms.funding import BalanceRow, LegEvent, LoanRow, PartnerFile
 from puhui.rooms.payments import Direction, Happened, PaymentOrder, Purpose, Source, rail
 from puhui.vocabulary.ids import NOBODY, CustomerId, LoanId, PartnerId, PaymentOrderId, derive
 
+Told = TypeVar("Told")
 ACTOR = Actor("house", "reconcile")
 DAY = timedelta(days=1)
 RAIL_FILE_AT, FILES_AT, MIRROR_AT = time(4, 10), time(6), time(8, 10)
@@ -72,40 +74,68 @@ async def read_rail_file(desk: Desk, turn: Turn) -> Turn | None:
 # -- the funders ------------------------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """What one funder is sent of a day."""
+
+    service: Service
+    loans: tuple[LoanRow, ...]
+    balances: tuple[BalanceRow, ...]
+
+    def files(self, partner_id: PartnerId, day: date) -> dict[str, bytes]:
+        """Give the files by name; a day on which nothing happened has no loans file."""
+        wanted = {_name("balances", partner_id, day): funding.write_balances(self.balances)}
+        return wanted | ({_name("loans", partner_id, day): funding.write_loans(self.loans)} if self.loans else {})
+
+
 async def send_partner_files(desk: Desk, turn: Turn) -> Turn | None:
     """Step `partner-day.send`: send every funder its files of the day and order its settlement."""
     day = date.fromisoformat(turn.subject)
     async with desk.work(ACTOR, durable=False) as work:
         left = [PartnerId(one) for one in turn.state.get("left") or await funding.partners_used(work)]
-    missed = await _each(left, lambda partner_id: _send_files(desk, partner_id, day))
+        services = await funder_services(desk, work, left)
+        parcels = {partner_id: await _parcel(work, services[partner_id], partner_id, day) for partner_id in left}
+    taken = await _each(left, lambda partner_id: _send(partner_id, parcels[partner_id], day))
     async with desk.work(ACTOR) as work:
+        sent = {partner_id: parcels[partner_id] for partner_id in left if taken[partner_id]}
+        await funding.note_files(work, day=day, files=[file for one, parcel in sent.items() for file in _noted(one, parcel, day)])
+        await funding.keep_day(work, day=day, balances={one: parcel.balances for one, parcel in sent.items()})
+        for partner_id, parcel in sent.items():
+            await _order_settlement(work, partner_id, day, parcel.loans)
+        missed = [partner_id for partner_id in left if not taken[partner_id]]
         if missed:
             return await flows.move(work, turn, due=work.at + ASK_AGAIN, state={"left": missed})
         return await flows.move(work, turn, step="mirror", due=instant(day + DAY, MIRROR_AT), state={})
 
 
-async def _send_files(desk: Desk, partner_id: PartnerId, day: date) -> bool:
-    """Send one funder its files; give whether it has both."""
-    async with desk.work(ACTOR, durable=False) as work:
-        loans = [_loan_row(one) for one in await ledger.funder_events(work, day, partner_id)]
-        balances = [_balance_row(one) for one in await ledger.funder_balances(work, day, partner_id)]
-        service = await funder_service(desk, work, partner_id)
-    wanted = {"balances": funding.write_balances(balances)} | ({"loans": funding.write_loans(loans)} if loans else {})
-    for kind, content in wanted.items():
-        name = str(DayFileName(f"funder-{kind}-{partner_id}", day))
-        answer = await service.send("PUT", f"/v1/inbox/{name}", content)
+async def _parcel(work: Work, service: Service, partner_id: PartnerId, day: date) -> _Parcel:
+    return _Parcel(
+        service,
+        tuple(_loan_row(one) for one in await ledger.funder_events(work, day, partner_id)),
+        tuple(_balance_row(one) for one in await ledger.funder_balances(work, day, partner_id)),
+    )
+
+
+async def _send(partner_id: PartnerId, parcel: _Parcel, day: date) -> bool:
+    """Send one funder its files; give whether it has them all."""
+    for name, content in parcel.files(partner_id, day).items():
+        answer = await parcel.service.send("PUT", f"/v1/inbox/{name}", content)
         if not isinstance(answer, Answer) or not (answer.is_good or answer.status == 409):
             log.warning("partner-day.not-taken", partner=partner_id, file=name, why=answer.code if isinstance(answer, Answer) else answer.why)
             return False
-    async with desk.work(ACTOR) as work:
-        for kind, content in wanted.items():
-            await funding.note_file(
-                work, name=str(DayFileName(f"funder-{kind}-{partner_id}", day)), partner_id=partner_id, kind=kind, day=day,
-                sha256=hashlib.sha256(content).hexdigest(), rows=len(loans if kind == "loans" else balances), state="received",
-            )  # fmt: skip
-        await funding.keep_day(work, partner_id=partner_id, day=day, rows=balances)
-        await _order_settlement(work, partner_id, day, loans)
     return True
+
+
+def _noted(partner_id: PartnerId, parcel: _Parcel, day: date) -> list[PartnerFile]:
+    rows = {"balances": len(parcel.balances), "loans": len(parcel.loans)}
+    return [
+        PartnerFile(name, partner_id, kind := name.split("-")[1], hashlib.sha256(content).hexdigest(), rows[kind], "received")
+        for name, content in parcel.files(partner_id, day).items()
+    ]
+
+
+def _name(kind: str, partner_id: PartnerId, day: date) -> str:
+    return str(DayFileName(f"funder-{kind}-{partner_id}", day))
 
 
 async def _order_settlement(work: Work, partner_id: PartnerId, day: date, loans: Sequence[LoanRow]) -> None:
@@ -137,56 +167,52 @@ async def read_mirrors(desk: Desk, turn: Turn) -> Turn | None:
     day = date.fromisoformat(turn.subject)
     async with desk.work(ACTOR, durable=False) as work:
         left = [PartnerId(one) for one in turn.state.get("left") or await funding.files_of(work, day=day, kind="balances")]
-    missed = await _each(left, lambda partner_id: _read_mirror(desk, partner_id, day))
+        services = await funder_services(desk, work, left)
+    found = await _each(left, lambda partner_id: _mirror(services[partner_id], partner_id, day))
     async with desk.work(ACTOR) as work:
+        files = [mirror.file for mirror in found.values() if mirror is not None]
+        mirrors = {one: mirror.rows for one, mirror in found.items() if mirror is not None and mirror.rows is not None}
+        await funding.note_files(work, day=day, files=files)
+        await funding.compare_mirrors(work, day=day, mirrors=mirrors)
+        missed = [partner_id for partner_id in left if partner_id not in mirrors]
         if missed:
             return await flows.move(work, turn, due=work.at + ASK_AGAIN, state={"left": missed})
         await flows.end(work, turn)
         return None
 
 
-async def _read_mirror(desk: Desk, partner_id: PartnerId, day: date) -> bool:
-    """Read one funder's mirror; give whether there was a whole one. A cut file is asked for again, in its next revision."""
-    async with desk.work(ACTOR, durable=False) as work:
-        service = await funder_service(desk, work, partner_id)
-    found = await _mirror_file(service, partner_id, day)
-    if found is None:
-        return False
-    name, content = found
-    digest = hashlib.sha256(content).hexdigest()
-    async with desk.work(ACTOR) as work:
-        try:
-            mirror = funding.read_mirror(name, content)
-        except DayFileRefused as refusal:
-            await funding.note_file(
-                work, name=name, partner_id=partner_id, kind="mirror", day=day, sha256=digest, rows=0, state="refused", why=refusal.text
-            )
-            return False
-        await funding.compare_mirror(work, partner_id=partner_id, day=day, mirror=mirror)
-        await funding.note_file(
-            work, name=name, partner_id=partner_id, kind="mirror", day=day, sha256=digest, rows=len(mirror), state="compared"
-        )
-        return True
+@dataclass(frozen=True, slots=True)
+class _Mirror:
+    """A mirror as it came; `rows` is None when it could not be read."""
+
+    file: PartnerFile
+    rows: list[BalanceRow] | None
 
 
-async def _mirror_file(service: Service, partner_id: PartnerId, day: date) -> tuple[str, bytes] | None:
-    """Fetch the newest revision of a funder's mirror, or nothing if there is none yet."""
+async def _mirror(service: Service, partner_id: PartnerId, day: date) -> _Mirror | None:
+    """Fetch a funder's mirror: its first revision, or, where that is not there or not whole, its newest. None: there is none yet."""
+    first = await service.get(f"/v1/files/{_name('mirror', partner_id, day)}")
+    if isinstance(first, Answer) and first.is_good:
+        mirror = _read(_name("mirror", partner_id, day), partner_id, first.raw)
+        if mirror.rows is not None:
+            return mirror
     listed = await service.get(f"/v1/files?date={day.isoformat()}")
     if not isinstance(listed, Answer) or not listed.is_good:
         return None
     stem = f"funder-mirror-{partner_id}"
-    names = [DayFileName.parse(name) for name in _names(listed.body.get("files")) if name.startswith(stem) and DayFileName.is_one(name)]
-    newest = max((one for one in names if (one.stem, one.day) == (stem, day)), key=lambda one: one.revision, default=None)
-    if newest is None:
-        return None
-    answer = await service.get(f"/v1/files/{newest}")
-    return (str(newest), answer.raw) if isinstance(answer, Answer) and answer.is_good else None
+    names = [DayFileName.parse(str(one["name"])) for one in listed.body.get("files", []) if str(one.get("name", "")).startswith(stem)]
+    newest = max((one for one in names if one.stem == stem), key=lambda one: one.revision, default=None)
+    answer = await service.get(f"/v1/files/{newest}") if newest else None
+    return _read(str(newest), partner_id, answer.raw) if isinstance(answer, Answer) and answer.is_good else None
 
 
-def _names(files: object) -> list[str]:
-    """Give the names in a funder's list of files; what it says that is no name is none."""
-    entries = files if isinstance(files, list) else []
-    return [one["name"] for one in entries if isinstance(one, dict) and isinstance(one.get("name"), str)]
+def _read(name: str, partner_id: PartnerId, content: bytes) -> _Mirror:
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        rows = funding.read_mirror(name, content)
+    except DayFileRefused as refusal:
+        return _Mirror(PartnerFile(name, partner_id, "mirror", digest, 0, "refused", refusal.text), None)
+    return _Mirror(PartnerFile(name, partner_id, "mirror", digest, len(rows), "compared"), rows)
 
 
 async def book(work: Work, order: PaymentOrder, happened: Happened) -> None:
@@ -211,30 +237,33 @@ async def book(work: Work, order: PaymentOrder, happened: Happened) -> None:
 
 async def start_listening(work: Work) -> None:
     """Start reading the services' lists of events every hour: a lost callback is then only a late one."""
-    for service in LISTENED:
-        await flows.start(
-            work, flow_id=derive("fl", NOBODY, service, "listen"), customer_id=NOBODY, kind="listen", subject=service, step="read",
-            due=work.at + LISTEN_EVERY, state={},
-        )  # fmt: skip
+    await flows.start(
+        work, flow_id=derive("fl", NOBODY, "events", "listen"), customer_id=NOBODY, kind="listen", subject="events", step="read",
+        due=work.at + LISTEN_EVERY, state={},
+    )  # fmt: skip
 
 
 async def listen(desk: Desk, turn: Turn) -> Turn | None:
-    """Step `listen.read`: put every event of a service into the inbox that is not there yet."""
-    service = desk.service(turn.subject)
+    """Step `listen.read`: put every event of the services into the inbox that is not there yet."""
     async with desk.work(ACTOR, durable=False) as work:
-        cursor = await payments.cursor(work, service=turn.subject)
+        cursors = {service: await payments.cursor(work, service=service) for service in LISTENED}
+    await asyncio.gather(*(_hear(desk, service, cursor) for service, cursor in cursors.items()))
+    async with desk.work(ACTOR, durable=False) as work:
+        return await flows.move(work, turn, due=work.at + LISTEN_EVERY)
+
+
+async def _hear(desk: Desk, service: str, cursor: str) -> None:
+    """Read one service's list from where we stand to its end."""
     while True:
-        page = await service.get(f"/{turn.subject}/v1/events?cursor={rail.event_cursor(cursor)}")
+        page = await desk.service(service).get(f"/{service}/v1/events?cursor={rail.event_cursor(cursor)}")
         events = page.body.get("events", []) if isinstance(page, Answer) and page.is_good else []
         if not isinstance(page, Answer) or not events:
-            break
+            return
         cursor = str(page.body["next_cursor"])
         async with desk.work(ACTOR) as work:
             for one in events:
-                await outbox.receive(work, _callback(turn.subject, one))
-            await payments.move_cursor(work, service=turn.subject, cursor=cursor)
-    async with desk.work(ACTOR, durable=False) as work:
-        return await flows.move(work, turn, due=work.at + LISTEN_EVERY)
+                await outbox.receive(work, _callback(service, one))
+            await payments.move_cursor(work, service=service, cursor=cursor)
 
 
 def _callback(service: str, event: Mapping[str, Any]) -> Callback:
@@ -249,16 +278,16 @@ def _callback(service: str, event: Mapping[str, Any]) -> Callback:
     )
 
 
-async def _each(partner_ids: Sequence[PartnerId], do: Callable[[PartnerId], Awaitable[bool]]) -> list[PartnerId]:
-    """Do something with every partner, some at once; give those with whom it could not be done."""
+async def _each(partner_ids: Sequence[PartnerId], do: Callable[[PartnerId], Awaitable[Told]]) -> dict[PartnerId, Told]:
+    """Ask every partner, some at once; give what each told."""
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(partner_id: PartnerId) -> bool:
+    async def one(partner_id: PartnerId) -> Told:
         async with gate:
             return await do(partner_id)
 
-    done = await asyncio.gather(*(one(partner_id) for partner_id in partner_ids))
-    return [partner_id for partner_id, is_done in zip(partner_ids, done, strict=True) if not is_done]
+    told = await asyncio.gather(*(one(partner_id) for partner_id in partner_ids))
+    return dict(zip(partner_ids, told, strict=True))
 
 
 def _loan_row(one: ledger.FunderEvent) -> LoanRow:

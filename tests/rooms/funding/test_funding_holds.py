@@ -106,18 +106,19 @@ async def test_every_morning_the_books_are_counted_anew_from_what_is_owed_and_he
     yesterday = terms.today - timedelta(days=1)
     for principal in (210_000, 180_000):
         rows = [BalanceRow(WANTED.loan_id, yesterday, principal, 0, 0, "normal")]
-        await funding.keep_day(terms, partner_id=hold.partner_id, day=yesterday, rows=rows)
+        await funding.keep_day(terms, day=yesterday, balances={hold.partner_id: rows})
         found = await book(terms, hold.partner_id)
         assert (found["all"], found["region 790101"], found["band C"]) == (principal, principal, principal)
-    await funding.keep_day(terms, partner_id=hold.partner_id, day=yesterday, rows=[])
+    await funding.keep_day(terms, day=yesterday, balances={hold.partner_id: []})
     assert "all" not in await book(terms, hold.partner_id)
 
 
 async def test_a_mirror_that_differs_leaves_a_break_and_one_that_agrees_closes_it(terms):
     day = date(2026, 9, 1)
     ours = [BalanceRow(WANTED.loan_id, day, 210_000, 100, 0, "normal")]
-    await funding.keep_day(terms, partner_id=FUNDERS[0], day=day, rows=ours)
-    (found,) = await funding.compare_mirror(terms, partner_id=FUNDERS[0], day=day, mirror=[replace(ours[0], interest_fen=101)])
+    await funding.keep_day(terms, day=day, balances={FUNDERS[0]: ours})
+    told = await funding.compare_mirrors(terms, day=day, mirrors={FUNDERS[0]: [replace(ours[0], interest_fen=101)]})
+    (found,) = told[FUNDERS[0]]
     assert found.kind is funding.MirrorBreak.WRONG_INTEREST
     (standing,) = await funding.open_breaks(terms)
     assert (standing["kind"], standing["ours"]["interest_fen"], standing["theirs"]["interest_fen"]) == ("wrong_interest", 100, 101)
@@ -126,8 +127,9 @@ async def test_a_mirror_that_differs_leaves_a_break_and_one_that_agrees_closes_i
     )
     assert (await funding.open_breaks(terms))[0]["state"] == "explained"
     following = day + timedelta(days=1)
-    await funding.keep_day(terms, partner_id=FUNDERS[0], day=following, rows=[replace(ours[0], business_date=following)])
-    assert await funding.compare_mirror(terms, partner_id=FUNDERS[0], day=following, mirror=[replace(ours[0], business_date=following)]) == []
+    await funding.keep_day(terms, day=following, balances={FUNDERS[0]: [replace(ours[0], business_date=following)]})
+    told = await funding.compare_mirrors(terms, day=following, mirrors={FUNDERS[0]: [replace(ours[0], business_date=following)]})
+    assert told == {FUNDERS[0]: []}
     assert await funding.open_breaks(terms) == []
     assert (await funding.mirror_state(terms)).differing == 0
 

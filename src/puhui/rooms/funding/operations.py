@@ -10,7 +10,14 @@ from puhui.foundation.refusals import NotFound
 from puhui.foundation.work import Work
 from puhui.rooms.funding import store
 from puhui.rooms.funding.hold import Hold, HoldState, ReleaseReason, binds_quota, letting_go, may_release
-from puhui.rooms.funding.partnerfiles import BalanceRow, LoanRow, MirrorDifference, compare_balances, settlement
+from puhui.rooms.funding.partnerfiles import (
+    BalanceRow,
+    LoanRow,
+    MirrorDifference,
+    PartnerFile,
+    compare_balances,
+    settlement,
+)
 from puhui.rooms.funding.routing import LENDER, Leg, Route, lender_alone, may_be_joint, route
 from puhui.rooms.funding.terms import FundingPolicy, Terms, Wanted
 from puhui.vocabulary.events import FundingConfirmed
@@ -28,7 +35,8 @@ class Settled:
 @dataclass(frozen=True, slots=True)
 class MirrorState:
     """How many mirrors were read, how many rows of them were compared with ours, how many differences stand open, and how many funders'
-    newest mirror could not be read at all."""
+    newest mirror could not be read at all.
+    """
 
     files: int
     compared: int
@@ -233,16 +241,16 @@ async def leaked_holds(work: Work, *, before: datetime) -> list[ReservationId]:
     return [ReservationId(row["reservation_id"]) for row in await store.leaked(work, before)]
 
 
-async def keep_day(work: Work, *, partner_id: PartnerId, day: date, rows: Sequence[BalanceRow]) -> None:
-    """Keep a funder's balances of a day's close, and count its book anew from them and from what is held."""
-    await store.keep_balances(work, partner_id, day, rows)
+async def keep_day(work: Work, *, day: date, balances: Mapping[PartnerId, Sequence[BalanceRow]]) -> None:
+    """Keep funders' balances of a day's close, and count their books anew from them and from what is held."""
+    if balances:
+        await store.keep_balances(work, day, balances)
 
 
-async def note_file(
-    work: Work, *, name: str, partner_id: PartnerId, kind: str, day: date, sha256: str, rows: int, state: str, why: str | None = None
-) -> None:
-    """Keep what became of a file to or from a funder."""
-    await store.add_file(work, name=name, partner_id=partner_id, kind=kind, day=day, sha256=sha256, rows=rows, state=state, why=why)
+async def note_files(work: Work, *, day: date, files: Sequence[PartnerFile]) -> None:
+    """Keep what became of files to and from funders."""
+    if files:
+        await store.add_files(work, day, files)
 
 
 async def files_of(work: Work, *, day: date, kind: str) -> dict[PartnerId, str]:
@@ -250,13 +258,18 @@ async def files_of(work: Work, *, day: date, kind: str) -> dict[PartnerId, str]:
     return {PartnerId(row["partner_id"]): row["state"] for row in await store.files(work, day=day, kind=kind)}
 
 
-async def compare_mirror(work: Work, *, partner_id: PartnerId, day: date, mirror: Sequence[BalanceRow]) -> list[MirrorDifference]:
-    """Lay a funder's mirror beside what we sent it; keep every difference as a break, close those of loans that agree again."""
-    differences = compare_balances(await store.balances(work, partner_id, day), mirror)
-    await store.add_breaks(work, partner_id, day, differences)
-    agree_again = await store.broken_loans(work, partner_id) - {one.loan_id for one in differences}
-    await store.close_breaks(work, partner_id, agree_again)
-    return differences
+async def compare_mirrors(
+    work: Work, *, day: date, mirrors: Mapping[PartnerId, Sequence[BalanceRow]]
+) -> dict[PartnerId, list[MirrorDifference]]:
+    """Lay funders' mirrors beside what we sent them; keep every difference as a break, close those of loans that agree again."""
+    ours = await store.balances(work, day, mirrors)
+    broken = await store.broken_loans(work, mirrors)
+    found = {partner_id: compare_balances(ours[partner_id], mirror) for partner_id, mirror in mirrors.items()}
+    for partner_id, differences in found.items():
+        if differences:
+            await store.add_breaks(work, partner_id, day, differences)
+        await store.close_breaks(work, partner_id, broken.get(partner_id, set()) - {one.loan_id for one in differences})
+    return found
 
 
 async def mirror_state(work: Work) -> MirrorState:

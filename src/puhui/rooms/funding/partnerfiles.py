@@ -7,7 +7,7 @@ from enum import Enum
 
 from puhui.foundation.dayfiles import DayFileRefused, read_dayfile, write_dayfile
 from puhui.foundation.money import Money
-from puhui.vocabulary.ids import LoanId
+from puhui.vocabulary.ids import LoanId, PartnerId
 
 LOAN_COLUMNS = (
     "business_date", "value_date", "loan_id", "event", "principal_fen", "interest_fen", "penalty_fen", "amount_fen", "share_ppm", "event_id",
@@ -60,6 +60,19 @@ class BalanceRow:
     @property
     def amount_fen(self) -> int:
         return self.principal_fen + self.interest_fen
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerFile:
+    """A file to or from a funder and what became of it. `kind`: loans | balances | mirror; `state`: received | compared | refused."""
+
+    name: str
+    partner_id: PartnerId
+    kind: str
+    sha256: str
+    rows: int
+    state: str
+    why: str = ""
 
 
 class MirrorBreak(Enum):

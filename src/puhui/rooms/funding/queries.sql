@@ -32,35 +32,38 @@ where part = 'all' or (part = 'region' and key = :region) or (part = 'band' and 
 insert into funding.books (partner_id, part, key, amount_fen) values (:partner_id, :part, :key, :amount_fen)
 on conflict (partner_id, part, key) do update set amount_fen = funding.books.amount_fen + excluded.amount_fen;
 
--- name: lock_book
--- Two days of one funder are counted one after the other.
-select pg_advisory_xact_lock(hashtextextended('funding.books|' || :partner_id::text, 0));
+-- name: lock_books
+-- Two days are counted one after the other.
+select pg_advisory_xact_lock(hashtextextended('funding.books', 0));
 
--- name: is_newest_day
-select not exists (select 1 from funding.balances where partner_id = :partner_id and business_date > :business_date);
+-- name: newest_of
+select asked.partner_id from unnest(:partner_ids::text[]) as asked (partner_id)
+where not exists (select 1 from funding.balances b where b.partner_id = asked.partner_id and b.business_date > :business_date);
 
 -- name: clear_books
-delete from funding.books where partner_id = :partner_id and part <> 'day';
+delete from funding.books where partner_id = any (:partner_ids::text[]) and part <> 'day';
 
 -- name: clear_old_days
 delete from funding.books where part = 'day' and key < :day;
 
--- name: set_book_from_holds
--- The morning's book of one funder: what its legs stand at by yesterday's close, and the holds that are not yet legs.
+-- name: set_books
+-- The morning's books: what the funders' legs stand at by yesterday's close, and the holds that are not yet legs. What a loan accepted in
+-- this very moment has counted meanwhile stays counted.
 insert into funding.books (partner_id, part, key, amount_fen)
 with standing as (
-    select l.region, l.band, b.principal_fen as amount_fen
+    select b.partner_id, l.region, l.band, b.principal_fen as amount_fen
     from funding.balances b join funding.legs l on l.partner_id = b.partner_id and l.loan_id = b.loan_id
-    where b.partner_id = :partner_id and b.business_date = :business_date
+    where b.partner_id = any (:partner_ids::text[]) and b.business_date = :business_date
     union all
-    select h.region, h.band, h.share_fen from funding.holds h
-    where h.partner_id = :partner_id and h.state in ('asking', 'held', 'confirmed') and h.to_release is null
+    select h.partner_id, h.region, h.band, h.share_fen from funding.holds h
+    where h.partner_id = any (:partner_ids::text[]) and h.state in ('asking', 'held', 'confirmed') and h.to_release is null
 ), parts as (
-    select 'all' as part, '' as key, sum(amount_fen) as amount_fen from standing
-    union all select 'region', region, sum(amount_fen) from standing group by region
-    union all select 'band', band, sum(amount_fen) from standing group by band
+    select partner_id, 'all' as part, '' as key, sum(amount_fen) as amount_fen from standing group by partner_id
+    union all select partner_id, 'region', region, sum(amount_fen) from standing group by partner_id, region
+    union all select partner_id, 'band', band, sum(amount_fen) from standing group by partner_id, band
 )
-select :partner_id, part, key, amount_fen::bigint from parts where amount_fen > 0;
+select partner_id, part, key, amount_fen::bigint from parts where amount_fen > 0
+on conflict (partner_id, part, key) do update set amount_fen = funding.books.amount_fen + excluded.amount_fen;
 
 -- name: add_want
 insert into funding.wants (customer_id, loan_id, amount_fen, rate_ppm, method, convention, months, region, age, band, is_joint, is_open)
@@ -110,30 +113,29 @@ select partner_id, share_ppm, share_fen from funding.legs where customer_id = :c
 -- name: partners_used
 select distinct partner_id from funding.legs where partner_id <> 'lender' order by partner_id;
 
--- name: add_file
+-- name: add_files
 insert into funding.files (name, partner_id, kind, business_date, sha256, row_count, state, why, at)
-values (:name, :partner_id, :kind, :business_date, :sha256, :row_count, :state, :why, :at)
+select name, partner_id, kind, :business_date, sha256, row_count, state, nullif(why, ''), :at
+from unnest(:names::text[], :partner_ids::text[], :kinds::text[], :sha256s::text[], :row_counts::int[], :states::text[], :whys::text[])
+    as file (name, partner_id, kind, sha256, row_count, state, why)
 on conflict (name) do update set sha256 = excluded.sha256, row_count = excluded.row_count, state = excluded.state, why = excluded.why, at = excluded.at;
-
--- name: set_file
-update funding.files set state = :state, why = :why where name = :name;
 
 -- name: files_of_day
 select name, partner_id, kind, business_date, sha256, row_count, state, why from funding.files
 where business_date = :business_date and kind = :kind order by partner_id, name;
 
 -- name: clear_balances
-delete from funding.balances where partner_id = :partner_id and business_date = :business_date;
+delete from funding.balances where partner_id = any (:partner_ids::text[]) and business_date = :business_date;
 
 -- name: add_balances
 insert into funding.balances (partner_id, business_date, loan_id, principal_fen, interest_fen, overdue_days, asset_class)
-select :partner_id, :business_date, loan_id, principal_fen, interest_fen, overdue_days, asset_class
-from unnest(:loan_ids::text[], :principals::bigint[], :interests::bigint[], :days::int[], :classes::text[])
-    as row (loan_id, principal_fen, interest_fen, overdue_days, asset_class);
+select partner_id, :business_date, loan_id, principal_fen, interest_fen, overdue_days, asset_class
+from unnest(:partner_ids::text[], :loan_ids::text[], :principals::bigint[], :interests::bigint[], :days::int[], :classes::text[])
+    as row (partner_id, loan_id, principal_fen, interest_fen, overdue_days, asset_class);
 
--- name: balances_of
-select loan_id, principal_fen, interest_fen, overdue_days, asset_class from funding.balances
-where partner_id = :partner_id and business_date = :business_date order by loan_id;
+-- name: balances_of_day
+select partner_id, loan_id, principal_fen, interest_fen, overdue_days, asset_class from funding.balances
+where partner_id = any (:partner_ids::text[]) and business_date = :business_date order by partner_id, loan_id;
 
 -- name: add_break
 insert into funding.breaks (partner_id, business_date, loan_id, kind, ours, theirs, found_at)
@@ -154,7 +156,7 @@ update funding.breaks set state = :state, explanation = :explanation, explained_
 where partner_id = :partner_id and business_date = :business_date and loan_id = :loan_id and kind = :kind and state <> 'closed';
 
 -- name: broken_loans
-select distinct loan_id from funding.breaks where partner_id = :partner_id and state <> 'closed';
+select distinct partner_id, loan_id from funding.breaks where partner_id = any (:partner_ids::text[]) and state <> 'closed';
 
 -- name: last_carried
 select carried_fen from funding.settlements where partner_id = :partner_id and business_date < :business_date order by business_date desc limit 1;

@@ -10,7 +10,7 @@ from puhui.foundation.rates import YearRate
 from puhui.foundation.sql import Row
 from puhui.foundation.work import Work
 from puhui.rooms.funding.hold import Hold, HoldState, ReleaseReason
-from puhui.rooms.funding.partnerfiles import BalanceRow, MirrorDifference
+from puhui.rooms.funding.partnerfiles import BalanceRow, MirrorDifference, PartnerFile
 from puhui.rooms.funding.routing import LENDER, Leg
 from puhui.rooms.funding.terms import Book, Terms, Wanted
 from puhui.vocabulary.ids import CustomerId, LoanId, PartnerId, PaymentOrderId, ReservationId
@@ -193,45 +193,55 @@ async def partners_used(work: Work) -> list[PartnerId]:
     return [PartnerId(row["partner_id"]) for row in await SQL.partners_used.rows(work)]
 
 
-async def add_file(work: Work, *, name: str, partner_id: PartnerId, kind: str, day: date, sha256: str, rows: int, state: str, why: str | None) -> None:
-    await SQL.add_file.run(
-        work, name=name, partner_id=partner_id, kind=kind, business_date=day, sha256=sha256, row_count=rows, state=state, why=why, at=work.at
+async def add_files(work: Work, day: date, files: Sequence[PartnerFile]) -> None:
+    await SQL.add_files.run(
+        work,
+        business_date=day,
+        at=work.at,
+        names=[one.name for one in files],
+        partner_ids=[one.partner_id for one in files],
+        kinds=[one.kind for one in files],
+        sha256s=[one.sha256 for one in files],
+        row_counts=[one.rows for one in files],
+        states=[one.state for one in files],
+        whys=[one.why for one in files],
     )
-
-
-async def set_file(work: Work, name: str, *, state: str, why: str | None) -> None:
-    await SQL.set_file.run(work, name=name, state=state, why=why)
 
 
 async def files(work: Work, *, day: date, kind: str) -> Sequence[Row]:
     return await SQL.files_of_day.rows(work, business_date=day, kind=kind)
 
 
-async def keep_balances(work: Work, partner_id: PartnerId, day: date, rows: Sequence[BalanceRow]) -> None:
-    """Keep what a funder's legs stand at by a day's close, and make the morning's book of it, unless a later day's is there already."""
-    await SQL.lock_book.run(work, partner_id=partner_id)
-    await SQL.clear_balances.run(work, partner_id=partner_id, business_date=day)
+async def keep_balances(work: Work, day: date, balances: Mapping[PartnerId, Sequence[BalanceRow]]) -> None:
+    """Keep what funders' legs stand at by a day's close, and make the morning's books of it, unless a later day's are there already."""
+    partner_ids = sorted(balances)
+    rows = [(partner_id, row) for partner_id in partner_ids for row in balances[partner_id]]
+    await SQL.lock_books.run(work)
+    await SQL.clear_balances.run(work, partner_ids=partner_ids, business_date=day)
     await SQL.add_balances.run(
         work,
-        partner_id=partner_id,
         business_date=day,
-        loan_ids=[row.loan_id for row in rows],
-        principals=[row.principal_fen for row in rows],
-        interests=[row.interest_fen for row in rows],
-        days=[row.overdue_days for row in rows],
-        classes=[row.asset_class for row in rows],
+        partner_ids=[partner_id for partner_id, _ in rows],
+        loan_ids=[row.loan_id for _, row in rows],
+        principals=[row.principal_fen for _, row in rows],
+        interests=[row.interest_fen for _, row in rows],
+        days=[row.overdue_days for _, row in rows],
+        classes=[row.asset_class for _, row in rows],
     )
-    if await SQL.is_newest_day.value(work, partner_id=partner_id, business_date=day):
-        await SQL.clear_books.run(work, partner_id=partner_id)
-        await SQL.set_book_from_holds.run(work, partner_id=partner_id, business_date=day)
+    newest = [row["partner_id"] for row in await SQL.newest_of.rows(work, partner_ids=partner_ids, business_date=day)]
+    await SQL.clear_books.run(work, partner_ids=newest)
+    await SQL.set_books.run(work, partner_ids=newest, business_date=day)
     await SQL.clear_old_days.run(work, day=day.isoformat())
 
 
-async def balances(work: Work, partner_id: PartnerId, day: date) -> list[BalanceRow]:
-    rows = await SQL.balances_of.rows(work, partner_id=partner_id, business_date=day)
-    return [
-        BalanceRow(LoanId(row["loan_id"]), day, row["principal_fen"], row["interest_fen"], row["overdue_days"], row["asset_class"]) for row in rows
-    ]
+async def balances(work: Work, day: date, partner_ids: Iterable[PartnerId]) -> dict[PartnerId, list[BalanceRow]]:
+    found: dict[PartnerId, list[BalanceRow]] = {partner_id: [] for partner_id in partner_ids}
+    for row in await SQL.balances_of_day.rows(work, partner_ids=sorted(found), business_date=day):
+        balance = BalanceRow(
+            LoanId(row["loan_id"]), day, row["principal_fen"], row["interest_fen"], row["overdue_days"], row["asset_class"]
+        )
+        found[PartnerId(row["partner_id"])].append(balance)
+    return found
 
 
 async def add_breaks(work: Work, partner_id: PartnerId, day: date, differences: Collection[MirrorDifference]) -> None:
@@ -262,8 +272,11 @@ async def open_breaks(work: Work) -> Sequence[Row]:
     return await SQL.open_breaks.rows(work)
 
 
-async def broken_loans(work: Work, partner_id: PartnerId) -> set[LoanId]:
-    return {LoanId(row["loan_id"]) for row in await SQL.broken_loans.rows(work, partner_id=partner_id)}
+async def broken_loans(work: Work, partner_ids: Iterable[PartnerId]) -> dict[PartnerId, set[LoanId]]:
+    found: dict[PartnerId, set[LoanId]] = {}
+    for row in await SQL.broken_loans.rows(work, partner_ids=sorted(partner_ids)):
+        found.setdefault(PartnerId(row["partner_id"]), set()).add(LoanId(row["loan_id"]))
+    return found
 
 
 async def close_breaks(work: Work, partner_id: PartnerId, loan_ids: Collection[LoanId]) -> None:

@@ -5,10 +5,12 @@ Keeps: nothing passes with a partner that is not listed in the role asked for, u
 """
 
 from puhui.rooms.partners.operations import (
+    Address,
     ApprovalMissing,
     Funder,
     KeyTaken,
     PublicRow,
+    addresses,
     change_standing,
     find,
     funders,
@@ -38,6 +40,7 @@ from puhui.rooms.partners.partner import (
 )
 
 __all__ = [
+    "Address",
     "ApprovalMissing",
     "Contract",
     "DueDiligenceMissing",
@@ -51,6 +54,7 @@ __all__ = [
     "Role",
     "Standing",
     "StandingOutOfOrder",
+    "addresses",
     "change_standing",
     "find",
     "funders",

@@ -1,7 +1,7 @@
 """What can be done with the register."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -46,6 +46,14 @@ class Funder:
     listed: ListedPartner
     name: str
     limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a partner's services answer, and the name under which it signs."""
+
+    url: str
+    key_owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,11 @@ async def find(work: Work, *, partner_id: PartnerId) -> Partner:
     if partner is None:
         raise NotFound(what="partner", which=partner_id)
     return partner
+
+
+async def addresses(work: Work, *, partner_ids: Sequence[PartnerId]) -> dict[PartnerId, Address]:
+    """Give where partners answer, listed or not: what was begun with one is brought to its end."""
+    return {PartnerId(row["partner_id"]): Address(row["service_url"], row["key_owner"]) for row in await store.addresses(work, partner_ids)}
 
 
 async def propose(work: Work, partner: Partner) -> None:

@@ -68,3 +68,6 @@ select key_id, partner_id, alg, public_key, since, until from partners.keys wher
 select p.partner_id, p.name, c.role, c.since, c.until from partners.partners p join partners.contracts c on c.partner_id = p.partner_id
 where p.standing = 'listed' and c.role = any (p.roles) and c.since <= :today and :today < c.until
 order by c.role, p.partner_id;
+
+-- name: addresses
+select partner_id, service_url, key_owner from partners.partners where partner_id = any (:partner_ids::text[]);

@@ -65,6 +65,10 @@ async def listed_owners(work: Work) -> frozenset[str]:
     return frozenset(row["key_owner"] for row in await SQL.listed_owners.rows(work, today=work.today))
 
 
+async def addresses(work: Work, partner_ids: Sequence[PartnerId]) -> Sequence[Row]:
+    return await SQL.addresses.rows(work, partner_ids=list(partner_ids))
+
+
 async def of_owner(work: Work, key_owner: str) -> list[PartnerId]:
     return [PartnerId(row["partner_id"]) for row in await SQL.by_owner.rows(work, key_owner=key_owner)]
 
