@@ -75,6 +75,11 @@ class Loop:
             dues = [due for due in (await self._next_due(), self._town_due()) if due is not None and due > now]
             self.desk.clock.step_to(min([*dues, to]))
 
+    async def recover(self) -> None:
+        """What a process does that starts anew after a fault: it forgets what it held in hand."""
+        async with self.desk.work() as work:
+            await flows.forget_leases(work, self.desk.owner)
+
     async def settle(self, at: datetime) -> int:
         did = await drain(self.desk, at)
         return did + int(await self.town.world.scheduler.run_to(at))
@@ -113,6 +118,7 @@ class Resident:
                 return told
             if answer[0] < 500 or attempt == self.tries:
                 raise Answered(*answer)
+            await self.loop.recover()
         raise AssertionError("unreachable")
 
     async def send(self, path: str, body: bytes, key: str) -> tuple[int, Any]:
@@ -124,6 +130,9 @@ class Resident:
     async def home(self) -> dict[str, Any]:
         async with self.loop.client.get(f"{self.loop.url}/borrower/v1/home", headers={"Puhui-Session": self.secret}) as response:
             told: dict[str, Any] = msgspec.json.decode(await response.read())
+            if response.status >= 500 and self.tries > 1:
+                await self.loop.recover()
+                return await self.home()
             assert response.status == 200, told
             return told
 
@@ -145,6 +154,7 @@ class Resident:
             status, told = await self.send("/borrower/v1/files", draw(picture), self.customer_key)
             if status < 500:
                 break
+            await self.loop.recover()
         assert status == 200, told
         return str(told["file_ref"])
 
@@ -175,17 +185,22 @@ class Resident:
 
     async def apply(self, amount_fen: int = 200_000, months: int = 6) -> str:
         """Apply and give the state that came."""
-        told = await self.step("apply", amount_fen=amount_fen, months=months, purpose="daily")
-        self.offers = told["show"].get("offers", [])
+        told = await self.come_to_rest(await self.step("apply", amount_fen=amount_fen, months=months, purpose="daily"))
+        self.offers = told.get("offers") or told["show"].get("offers", [])
         return str(told["state"])
+
+    async def come_to_rest(self, told: dict[str, Any]) -> dict[str, Any]:
+        """Wait, by looking at home every minute, while the house says that one waits."""
+        while told["state"] == "waiting":
+            await self.loop.pass_time(minutes=1)
+            told = await self.home()
+        return told
 
     async def borrow(self) -> str:
         """Take the first offer all the way to the money and give the loan's id."""
         offer = self.offers[0]
         told = await self.step("accept", offer_id=offer["offer_id"], amount_fen=offer["amount_max_fen"], months=offer["months"][-1])
-        while told["state"] == "waiting":
-            await self.loop.pass_time(seconds=60)
-            told = await self.home()
+        told = await self.come_to_rest(told)
         table_sha256 = told["show"]["table_sha256"]
         watch, clock = self.loop.town.world.parts["breaches"], self.loop.town.world.clock
         await self.step("read_cost", table_sha256=table_sha256)
