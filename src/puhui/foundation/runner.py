@@ -39,11 +39,12 @@ async def drain(desk: Desk, until: datetime | None = None) -> int:
     return did
 
 
-async def drain_and_look(desk: Desk, until: datetime | None = None) -> tuple[int, Waiting]:
-    """Do everything due: inbox, flows, events, in turn, until nothing waits; give how much was done, and the last look."""
+async def drain_and_look(desk: Desk, until: datetime | None = None, *, seen: Waiting | None = None) -> tuple[int, Waiting]:
+    """Do everything due: inbox, flows, events, in turn, until nothing waits; give how much was done, and the last look. `seen` is the first look."""
     total = 0
     while True:
-        looked = await look(desk, until)
+        looked = seen or await look(desk, until)
+        seen = None
         did = 0
         if looked.has_callbacks:
             did += await read_inbox(desk)
@@ -95,6 +96,8 @@ async def run_due(desk: Desk, until: datetime) -> int:
                 await run_turn(desk, turn)
 
         await asyncio.gather(*(one(turn) for turn in turns))
+        if len(turns) < BATCH:
+            return total
 
 
 async def run_turn(desk: Desk, turn: Turn) -> None:

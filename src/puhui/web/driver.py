@@ -7,6 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from puhui.foundation import flows
 from puhui.foundation.clock import ClockMode
 from puhui.foundation.desk import Desk, store_clock
 from puhui.foundation.refusals import BadField, Refusal
@@ -47,13 +48,16 @@ async def _advance(desk: Desk, signed: Signed) -> Reply:
     if body.to.tzinfo is None:
         raise BadField(field="to", why="an instant carries its zone")
     to = body.to.astimezone(UTC)
-    if to > desk.clock.now():
+    is_moved = to > desk.clock.now()
+    if is_moved:
         desk.clock.step_to(to)
-        async with desk.work(durable=False) as work:
+    async with desk.work(durable=False) as work:
+        if is_moved:
             await store_clock(work)
+        seen = await flows.waiting(work, to)
     if not body.run:
         return Reply({"quiet": True, "did": 0})
-    did, looked = await drain_and_look(desk, to)
+    did, looked = await drain_and_look(desk, to, seen=seen)
     answer: dict[str, Any] = {"quiet": True, "did": did}
     if looked.next_due is not None:
         answer["next_due"] = looked.next_due.isoformat()
