@@ -28,6 +28,7 @@ from puhui.journeys import (
     cancel,
     collect,
     day_end,
+    differences,
     enter,
     let_go,
     onboard,
@@ -43,6 +44,7 @@ from puhui.rooms import agreements, channels, decisions, funding, ledger, partne
 from puhui.rooms.agreements import verify_pack
 from puhui.rooms.funding import HoldState
 from puhui.rooms.payments import OrderState, Purpose
+from puhui.rooms.staff import Member, Role
 from puhui.vocabulary.ids import NOBODY, CustomerId, LoanId
 from puhui.vocabulary.steps import Session, State, StepAnswer
 from puhui_town.checks.pictures import Picture, draw
@@ -54,6 +56,8 @@ INSTALLS = (
     puhui_town.breaches.install, puhui_town.people.install, puhui_town.checks.install, puhui_town.rail.install, puhui_town.funder.install,
     puhui_town.bureau.install, puhui_town.sign.install, puhui_town.entries.install,
 )  # fmt: skip
+FINANCE = Member("st-000-finance", "finance", frozenset({Role.FINANCE}))
+COLLECTOR = Member("st-000-collector", "collector", frozenset({Role.COLLECTOR}))
 MODULES = (accept, apply, cancel, collect, day_end, let_go, pay_out, reactions, reconcile, sign, statement, transfers)
 SOURCES = ("bureau", "telco", "utility", "shopping", "wallet", "bank_flow", "social_insurance", "device")
 UNTIL = date(2028, 9, 1)
@@ -689,13 +693,13 @@ async def test_money_sent_by_hand_meets_its_debt_and_what_is_too_much_goes_back(
     loan = await stage.loan(loan_id)
     assert (loan.due_fen, loan.credit_fen) == (0, 0)
     assert 10_000_000 - stage.balance_of_card() == row.asked.total_fen + 900
-    async with stage.desk.work() as work:
-        (waiting,) = await payments.unmatched(work)
-    assert waiting["receipt_id"] == "rc-2"
-    await collect.match_money(stage.desk, actor=Actor("staff", "finance"), receipt_id="rc-2", loan_id=loan_id)
+    (waiting,) = await differences.unmatched(stage.desk, FINANCE)
+    assert (waiting["receipt_id"], waiting["amount_fen"]) == ("rc-2", 900)
+    with pytest.raises(Refusal):
+        await differences.unmatched(stage.desk, COLLECTOR)
+    await differences.match(stage.desk, FINANCE, "rc-2", differences.Match(loan_id))
     await stage.pass_time(minutes=3)
-    async with stage.desk.work() as work:
-        assert await payments.unmatched(work) == []
+    assert await differences.unmatched(stage.desk, FINANCE) == []
     assert await stage.books_equal_the_rail()
 
 
@@ -736,14 +740,14 @@ async def test_every_lie_of_the_rails_file_is_found_and_named(borrower: Stage):
         day = date(2026, 9, 2 + k)
         await stage.step("repay", loan_id=loan_id, amount_fen=1_000, intent="prepay", payment_key=f"p-{k}")
         await stage.go_to(instant(day + timedelta(days=1), time(9)))
-        async with stage.desk.work(Actor("staff", "finance")) as work:
-            found = [one for one in await payments.open_breaks(work) if one["business_date"] == day]
-            assert {one["kind"] for one in found} == named, lie
+        found = await differences.differences(stage.desk, FINANCE)
+        assert {(one["book"], one["business_date"], one["kind"]) for one in found} == {("rail", day.isoformat(), kind) for kind in named}, lie
+        async with stage.desk.work() as work:
             assert await payments.is_reconciled(work, day=day), lie
-            for one in found:
-                await payments.explain_break(work, day=day, key=one["key"], kind=one["kind"], explanation="planted", state="closed")
-    async with stage.desk.work() as work:
-        assert await payments.open_breaks(work) == []
+        for one in found:
+            about = differences.Explain("rail", one["business_date"], one["subject"], one["kind"], "planted", "closed")
+            await differences.explain(stage.desk, FINANCE, about)
+    assert await differences.differences(stage.desk, FINANCE) == []
 
 
 async def test_a_callback_that_lies_is_not_believed(borrower: Stage):

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from puhui.foundation.desk import AWAY, Desk
 from puhui.foundation.refusals import BadField, Refusal
-from puhui.journeys import office
+from puhui.journeys import differences, office
 from puhui.rooms.staff import Member, TokenNotTaken
 from puhui.web.doors import Door
 from puhui.web.wire import ComeAgain, Reply, answer, key_of, once, parse, plain, read_body, refused, texts_of
@@ -113,6 +113,22 @@ async def _send_event_again(desk: Desk, member: Member, request: Request, _body:
     return await office.send_event_again(desk, member, request.path_params["event_id"])
 
 
+async def _differences(desk: Desk, member: Member, _request: Request, _body: None) -> Any:
+    return await differences.differences(desk, member)
+
+
+async def _explain(desk: Desk, member: Member, _request: Request, body: differences.Explain) -> Any:
+    return await differences.explain(desk, member, body)
+
+
+async def _unmatched(desk: Desk, member: Member, _request: Request, _body: None) -> Any:
+    return await differences.unmatched(desk, member)
+
+
+async def _match(desk: Desk, member: Member, request: Request, body: differences.Match) -> Any:
+    return await differences.match(desk, member, request.path_params["receipt_id"], body)
+
+
 DOORS = [
     Door("GET", "/staff/v1/cases", "staff_cases", "Cases that wait, the most urgent first.", _cases),
     Door("POST", "/staff/v1/cases/{case_id}/answer", "staff_answer_case", "Answer a case.", _answer_case, office.Answer),
@@ -130,6 +146,10 @@ DOORS = [
     Door("POST", "/staff/v1/partner-events/{event_id}/send", "staff_send_event_again", "Send such an event again.", _send_event_again),
     Door("GET", "/staff/v1/boards/{name}", "staff_board", "One board.", _board),
     Door("GET", "/staff/v1/trial-balance", "staff_trial_balance", "The trial balance at the end of a day (query `on`).", _trial_balance),
+    Door("GET", "/staff/v1/differences", "staff_differences", "Differences to the rail's and the funders' books.", _differences),
+    Door("POST", "/staff/v1/differences", "staff_explain", "Say why a difference arose, or that it is put right.", _explain, differences.Explain),
+    Door("GET", "/staff/v1/unmatched", "staff_unmatched", "Money that names no debt.", _unmatched),
+    Door("POST", "/staff/v1/unmatched/{receipt_id}/match", "staff_match", "Give such money its loan.", _match, differences.Match),
     Door("GET", "/staff/v1/bureau", "staff_bureau", "What was reported, waits, was rejected.", _bureau),
     Door("GET", "/staff/v1/audit", "staff_audit", "The audit from a place on (query `after`).", _audit),
 ]
