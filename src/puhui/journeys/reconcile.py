@@ -173,7 +173,8 @@ async def read_mirrors(desk: Desk, turn: Turn) -> Turn | None:
         files = [mirror.file for mirror in found.values() if mirror is not None]
         mirrors = {one: mirror.rows for one, mirror in found.items() if mirror is not None and mirror.rows is not None}
         await funding.note_files(work, day=day, files=files)
-        await funding.compare_mirrors(work, day=day, mirrors=mirrors)
+        eased = {LoanId(one) for one in await ledger.restructured(work)}
+        await funding.compare_mirrors(work, day=day, mirrors=mirrors, restructured=eased)
         missed = [partner_id for partner_id in left if partner_id not in mirrors]
         if missed:
             return await flows.move(work, turn, due=work.at + ASK_AGAIN, state={"left": missed})

@@ -219,6 +219,7 @@ async def _checked_by_others(telling: Telling) -> dict[str, Any]:
         "ledger_vs_rail_fen": sum(abs(cash.get(account, 0) - balances.get(account, 0)) for account in (ledger.MAIN, ledger.CLEARING)),
         "partner_books_equal": mirrors.compared > 0 and mirrors.differing == mirrors.unread == 0,
         "partner_books_compared": mirrors.compared,
+        "partner_rows_explained": mirrors.explained,
         "breaches_seen_by_town": len(breaches["breaches"]),
         "breaches_by_kind": _by_kind(breaches["breaches"]),
     }

@@ -1,6 +1,6 @@
 """What can be done with funding: plan a loan's funders, hold, confirm, let go, and keep the partners' books."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from puhui.rooms.funding.partnerfiles import (
     LoanRow,
     MirrorDifference,
     PartnerFile,
+    cause_of,
     compare_balances,
     settlement,
 )
@@ -34,13 +35,14 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class MirrorState:
-    """How many mirrors were read, how many rows of them were compared with ours, how many differences stand open, and how many funders'
-    newest mirror could not be read at all.
+    """How many mirrors were read, how many rows of them were compared with ours, how many differences nobody can explain, how many have a known
+    cause, and how many funders' newest mirror could not be read at all.
     """
 
     files: int
     compared: int
     differing: int
+    explained: int
     unread: int
 
 
@@ -259,15 +261,21 @@ async def files_of(work: Work, *, day: date, kind: str) -> dict[PartnerId, str]:
 
 
 async def compare_mirrors(
-    work: Work, *, day: date, mirrors: Mapping[PartnerId, Sequence[BalanceRow]]
+    work: Work, *, day: date, mirrors: Mapping[PartnerId, Sequence[BalanceRow]], restructured: Container[LoanId] = frozenset()
 ) -> dict[PartnerId, list[MirrorDifference]]:
-    """Lay funders' mirrors beside what we sent them; keep every difference as a break, close those of loans that agree again."""
+    """Lay funders' mirrors beside what we sent them; keep every difference as a break, close those of loans that agree again.
+
+    Where the cause is known (`cause_of`) it is written down with the break; everything else waits for a person.
+    """
     ours = await store.balances(work, day, mirrors)
     broken = await store.broken_loans(work, mirrors)
     found = {partner_id: compare_balances(ours[partner_id], mirror) for partner_id, mirror in mirrors.items()}
     for partner_id, differences in found.items():
         if differences:
             await store.add_breaks(work, partner_id, day, differences)
+        for one in differences:
+            if cause := cause_of(one, restructured):
+                await explain_break(work, partner_id=partner_id, day=day, loan_id=one.loan_id, kind=one.kind.value, explanation=cause)
         await store.close_breaks(work, partner_id, broken.get(partner_id, set()) - {one.loan_id for one in differences})
     return found
 

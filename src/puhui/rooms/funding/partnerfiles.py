@@ -1,6 +1,6 @@
 """What lender and funder tell each other of a day: the loans file, the balances file, and the funder's mirror compared with ours."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -96,6 +96,23 @@ class MirrorDifference:
     kind: MirrorBreak
     ours: BalanceRow | None
     theirs: BalanceRow | None
+
+
+ROUNDING_FEN_MAX = 2
+EASED = "restructured: the partner counts days and interest by the terms it reserved until it takes the new ones over"
+ROUNDED = "share rounding: the partner sees only its own part of an odd sum, and splits it to within two fen"
+
+
+def cause_of(difference: MirrorDifference, restructured: Container[LoanId]) -> str | None:
+    """Name why a difference had to arise, where that is known: the loan was eased, or a part of an odd sum was rounded. None: it must be looked into."""
+    ours, theirs = difference.ours, difference.theirs
+    if ours is None or theirs is None or difference.kind in {MirrorBreak.DUPLICATE_ROW, MirrorBreak.WRONG_DAY}:
+        return None
+    if difference.loan_id in restructured:
+        return EASED
+    gap = max(abs(ours.principal_fen - theirs.principal_fen), abs(ours.interest_fen - theirs.interest_fen))
+    is_amount = difference.kind in {MirrorBreak.WRONG_PRINCIPAL, MirrorBreak.WRONG_INTEREST}
+    return ROUNDED if is_amount and gap <= ROUNDING_FEN_MAX else None
 
 
 def write_loans(rows: Iterable[LoanRow]) -> bytes:

@@ -179,7 +179,8 @@ order by asked_at, loan_id, no;
 -- name: mirror_state
 select (select coalesce(sum(row_count), 0) from funding.files where kind = 'mirror' and state = 'compared')::bigint as compared,
     (select count(*) from funding.files where kind = 'mirror' and state = 'compared')::bigint as files,
-    (select count(*) from funding.breaks where state <> 'closed')::bigint as differing,
+    (select count(*) from funding.breaks where state = 'found')::bigint as differing,
+    (select count(*) from funding.breaks where state = 'explained')::bigint as explained,
     (select count(*) from (
         select distinct on (partner_id) state from funding.files where kind = 'mirror' order by partner_id, business_date desc, name desc
     ) newest where state <> 'compared')::bigint as unread;

@@ -262,10 +262,10 @@ async def add_breaks(work: Work, partner_id: PartnerId, day: date, differences: 
     )
 
 
-async def mirror_state(work: Work) -> tuple[int, int, int, int]:
+async def mirror_state(work: Work) -> tuple[int, int, int, int, int]:
     row = await SQL.mirror_state.row(work)
     assert row is not None
-    return row["files"], row["compared"], row["differing"], row["unread"]
+    return row["files"], row["compared"], row["differing"], row["explained"], row["unread"]
 
 
 async def open_breaks(work: Work) -> Sequence[Row]:

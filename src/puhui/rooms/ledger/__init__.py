@@ -76,6 +76,7 @@ from puhui.rooms.ledger.reading import (
     owed_by,
     owed_by_everybody,
     payoff_fen,
+    restructured,
     statement,
     trial_balance,
 )
@@ -162,6 +163,7 @@ __all__ = [
     "repay",
     "restructure",
     "restructure_content",
+    "restructured",
     "return_unmatched",
     "reverse_credit_pay_back",
     "reverse_disbursement",

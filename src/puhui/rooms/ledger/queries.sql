@@ -93,6 +93,9 @@ on conflict (customer_id, loan_id, business_date) do update set after = excluded
 select after from ledger.class_changes
 where customer_id = :customer_id and loan_id = :loan_id and business_date <= :day order by business_date desc limit 1;
 
+-- name: restructured
+select distinct loan_id from ledger.loan_events where kind = 'restructured';
+
 -- name: borrower_of
 select customer_id from ledger.loans where loan_id = :loan_id limit 1;
 

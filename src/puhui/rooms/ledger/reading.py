@@ -95,6 +95,11 @@ async def find_loan(work: Work, customer_id: str, loan_id: str, on: date | None 
     return view(loan, loan.state(on or work.today)) if loan else None
 
 
+async def restructured(work: Work) -> frozenset[str]:
+    """Give the loans that were ever given new terms."""
+    return frozenset(row["loan_id"] for row in await store.SQL.restructured.rows(work))
+
+
 async def borrower_of(work: Work, loan_id: str) -> str | None:
     """Give whose loan this is, or None."""
     customer_id: str | None = await store.SQL.borrower_of.value(work, loan_id=loan_id)

@@ -79,6 +79,7 @@ create table ledger.loan_events (
     unique (customer_id, event_key),
     check (value_date <= business_date)
 );
+create index loan_events_restructured on ledger.loan_events (loan_id) where kind = 'restructured';
 
 -- What each leg got (or gave back) by one event: differences of cumulative sums, so they add up to the leg's whole.
 create table ledger.leg_parts (
