@@ -40,7 +40,7 @@ async def run(home: Path, *, seconds: int, per_s: int, seed: int) -> dict[str, A
         async with aiohttp.ClientSession() as session:
             driver = Driver(driver_key(home), session, Clock(), [])
             began, before = time.monotonic(), spent(running)
-            body = {"per_s": per_s, "seconds": seconds, "warmup_s": WARMUP_S, "seed": seed}
+            body = {"per_s": per_s, "seconds": seconds, "warmup_s": WARMUP_S}
             seen: dict[str, Any] = await driver.ask("POST", f"{running.town_url}/town/bench", body, key=f"bench-{seed}-{per_s}-{seconds}", timeout_s=seconds + WARMUP_S + 240)
             after, took = spent(running), time.monotonic() - began
         return seen | {
