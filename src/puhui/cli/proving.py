@@ -89,6 +89,19 @@ def tck(*, root: Path, csv_file: Path | None, as_json: bool) -> None:
     show(told, as_json=as_json, is_good=told["passed"] == told["listed"])
 
 
+@verify.command("rules")
+@click.option("--models", type=click.IntRange(1, 100_000), default=300, show_default=True)
+@click.option("--rows", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@JSON
+def rules_parity(*, models: int, rows: int, seed: int, as_json: bool) -> None:
+    """Compare random decision tables with a judge written apart: kernels, interpreter, one by one. Exit status 1 if a row differs."""
+    from puhui.proofs import rules_parity as proof
+
+    told = proof.run(models, rows, seed)
+    show(told, as_json=as_json, is_good=told["differing"] == 0 and told["mutants"] == told["mutants_caught"])
+
+
 @click.command()
 @click.option("--kills", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--people", type=click.IntRange(1, 100_000), default=150, show_default=True)

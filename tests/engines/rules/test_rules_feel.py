@@ -1,7 +1,7 @@
 """FEEL as people write it: values, nulls and names."""
 
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from puhui.engines.rules import Date, DateTime, Range, feel, feel_with
 from puhui.engines.rules.values import days_of
+
+D = Decimal
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """DMN models: requirements, hit policies, knowledge, services, imports and hostile files."""
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 from rules_models import definitions, table
 
 from puhui.engines import rules
 from puhui.engines.rules.refusals import UnknownDecision, UnreadableFile
+
+D = Decimal
 
 RULES = [
     (["< 18"], ['"no"', "1"]),

@@ -4,25 +4,37 @@
 expressions never raise: the value is None, and a diagnostic says what, where, and what to do.
 """
 
+from puhui.engines.rules.artefact import Artefact, compile, open_artefact  # noqa: A004  (the word of the trade)
 from puhui.engines.rules.diagnostics import Diagnostic, Result, Step
 from puhui.engines.rules.door import feel, feel_with
 from puhui.engines.rules.loader import load
 from puhui.engines.rules.model import Model
+from puhui.engines.rules.outcome import Outcome
+from puhui.engines.rules.refusals import BadInput, DamagedArtefact, MissingInput, UnknownDecision, UnreadableFile
 from puhui.engines.rules.values import Date, DateTime, DaysDuration, Function, MonthsDuration, Range, Time
 
 __all__ = [
+    "Artefact",
+    "BadInput",
+    "DamagedArtefact",
     "Date",
     "DateTime",
     "DaysDuration",
     "Diagnostic",
     "Function",
+    "MissingInput",
     "Model",
     "MonthsDuration",
+    "Outcome",
     "Range",
     "Result",
     "Step",
     "Time",
+    "UnknownDecision",
+    "UnreadableFile",
+    "compile",
     "feel",
     "feel_with",
     "load",
+    "open_artefact",
 ]

@@ -174,7 +174,7 @@ class Deciding:
         self.known[key] = told
         return told
 
-    def _fitted(self, model: Model, value: object, kind: str | None, name: str) -> object:
+    def fitted(self, model: Model, value: object, kind: str | None, name: str) -> object:
         """The value as its declared type wants it; null, with a diagnostic, where it does not fit."""
         if kind is None or value is None:
             return value
@@ -189,10 +189,10 @@ class Deciding:
     def _input(self, model: Model, element: InputData, alias: str) -> object:
         for name in (f"{alias}.{element.name}" if alias else element.name, element.name):
             if name in self.inputs:
-                return self._fitted(model, self.inputs[name], element.kind, element.name)
+                return self.fitted(model, self.inputs[name], element.kind, element.name)
         inside = self.inputs.get(alias)
         if alias and isinstance(inside, dict) and element.name in inside:
-            return self._fitted(model, inside[element.name], element.kind, element.name)
+            return self.fitted(model, inside[element.name], element.kind, element.name)
         self.run.note(Trouble(f"the input {element.name} was not given", "it counts as null", "feel.null"), None)
         return None
 
@@ -222,7 +222,7 @@ class Deciding:
         self.run.fired = ()
         value = self.run.whole(element.node, scope)
         fired = self.run.fired if isinstance(element.node, Table) else ()
-        value = self._fitted(model, value, element.kind, element.name)
+        value = self.fitted(model, value, element.kind, element.name)
         self.run.trace.append(Step(element.name, dict(scope.names), fired, value))
         return value
 
@@ -260,7 +260,7 @@ class Deciding:
                 inner.known[home.namespace, one.id] = fitted
             told = {one.name: inner.value(home, one, alias) for home, alias, one in (found for found in outputs if found is not None)}
             whole: object = next(iter(told.values())) if len(told) == 1 else told
-            return inner._fitted(model, whole, element.kind, element.name)
+            return inner.fitted(model, whole, element.kind, element.name)
 
         kinds = [kind_called(home.types, one.kind) if one.kind else ANY for home, _, one in given]
         return Function(element.name, tuple(Parameter(one.name, kind) for (_, _, one), kind in zip(given, kinds, strict=True)), call)

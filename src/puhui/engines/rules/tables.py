@@ -28,13 +28,13 @@ def decide(run: Interpreter, table: Table, scope: Scope) -> object:
 
 def _asked(run: Interpreter, column: Column, scope: Scope) -> object:
     """The value of an input expression. Raises Trouble where it is outside what the column allows."""
-    value = _fitted(run, run.value(column.expression, scope), column.kind, column.expression, scope)
+    value = fitted(run, run.value(column.expression, scope), column.kind, column.expression, scope)
     if column.allowed is not None and value is not None and run.passes(column.allowed, value, scope) is not True:
         raise Trouble(f"the input {column.label} has a value that its column does not allow", f"allowed: {column.allowed.span.text[:120]}", "table.input")
     return value
 
 
-def _fitted(run: Interpreter, value: object, kind: TypeNode | None, node: Node, scope: Scope) -> object:
+def fitted(run: Interpreter, value: object, kind: TypeNode | None, node: Node, scope: Scope) -> object:
     """The value as its column's type wants it; null, with a diagnostic, where it does not fit."""
     try:
         return run.typed(value, kind, scope)
@@ -58,7 +58,7 @@ def settled(run: Interpreter, table: Table, hits: list[int], scope: Scope) -> li
                 raise Trouble(f"the rules {told} fire together, but the table is UNIQUE", "make the rules exclude each other", "table.conflict")
             return hits
         case "ANY":
-            results = [_results(run, table, number, scope) for number in hits]
+            results = [results_of(run, table, number, scope) for number in hits]
             if any(not same(results[0], one) for one in results[1:]):
                 told = ", ".join(str(number + 1) for number in hits)
                 raise Trouble(f"the rules {told} fire together with different outputs, but the table is ANY", "make their outputs equal", "table.conflict")
@@ -90,8 +90,8 @@ def answer(run: Interpreter, table: Table, chosen: list[int], scope: Scope) -> o
     if not chosen:
         return none_fired(run, table, scope)
     if table.policy not in LIST_POLICIES:
-        return _results(run, table, chosen[0], scope)
-    results = [_results(run, table, number, scope) for number in chosen]
+        return results_of(run, table, chosen[0], scope)
+    results = [results_of(run, table, number, scope) for number in chosen]
     return gathered(table, results) if table.gather else results
 
 
@@ -127,7 +127,7 @@ def gathered(table: Table, results: list[object]) -> object:
     return told
 
 
-def _results(run: Interpreter, table: Table, number: int, scope: Scope) -> object:
+def results_of(run: Interpreter, table: Table, number: int, scope: Scope) -> object:
     return _formed(run, table, [run.value(node, scope) for node in table.rules[number].results], scope)
 
 

@@ -1,0 +1,420 @@
+"""A compiled strategy: canonical bytes, named by their SHA-256, that decide one applicant or many.
+
+The bytes hold the source DMN, the schema and the program; nothing in them is executed, every index is checked on opening, and the same model,
+schema and compiler give the same bytes on every machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from puhui.engines.rules import plain
+from puhui.engines.rules.classes import Domain
+from puhui.engines.rules.compiling import Compiled, Register, TableForm, compiled
+from puhui.engines.rules.loader import load
+from puhui.engines.rules.model import Model
+from puhui.engines.rules.outcome import Instants, Outcome
+from puhui.engines.rules.program import ARRAYS, Array, Mode, Op, Program
+from puhui.engines.rules.refusals import BadInput, DamagedArtefact, MissingInput, UnreadableFile
+from puhui.engines.rules.schema import Field, column, held, held_column, read_schema
+from puhui.engines.rules.values import Trouble
+
+MAGIC = b"PUHUIRUL"
+COMPILER, SEMANTICS = 1, 1
+"""Versions of how we compile and of what expressions mean. Old semantics stay in the code: an upgrade changes no old answer."""
+ALIGN = 64
+REGISTERS_MAX = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Artefact:
+    """A compiled strategy. `form` names the loops that run it: numba, numpy, or empty for the fastest there is."""
+
+    model: Model
+    decisions: tuple[str, ...]
+    compiled: Compiled
+    data: bytes | mmap.mmap = field(repr=False)
+    sha256: str
+    form: str = ""
+    codes: tuple[dict[str, int], ...] = field(default=(), repr=False)
+    answers: dict[object, object] = field(default_factory=dict, repr=False)
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes, which `sha256` names."""
+        return bytes(self.data)
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The columns that the artefact is given."""
+        return self.compiled.fields
+
+    @property
+    def slow(self) -> dict[str, str]:
+        """The decisions that the interpreter makes, and why."""
+        return {name: form for name, form in self.compiled.forms.items() if isinstance(form, str)}
+
+    def with_form(self, form: str) -> Artefact:
+        """The same artefact run by these loops: numpy or numba. They give the same bits."""
+        return Artefact(self.model, self.decisions, self.compiled, self.data, self.sha256, form, self.codes)
+
+    def run(self, columns: object, *, at: Instants = None) -> Outcome:
+        """Decide many rows, given as an Arrow table or as a mapping of arrays. Refused: MissingInput, BadInput."""
+        given = _mapping(columns)
+        program = self.compiled.program
+        read = [held_column(one, column(given, one.name), codes) for one, codes in zip(self.fields, self.codes, strict=True)]
+        lengths = {len(values) for values, _, _ in read}
+        if len(lengths) > 1:
+            raise BadInput(row=min(lengths), column=self.fields[0].name, why="the columns differ in length", kind="columns of one length")
+        n = lengths.pop() if lengths else 1
+        values = np.array([one for one, _, _ in read], np.int64).reshape(len(read), n)
+        nulls = np.array([one for _, one, _ in read], bool).reshape(len(read), n)
+        left = sorted({row for _, _, rows in read for row in rows})
+        kernels = self._kernels()
+        keeps = self._keeps()
+        if kernels is None:
+            registers, marks, codes, fired = plain.run(program, values, nulls)
+            return Outcome(self, n, codes, fired, registers[keeps], marks[keeps], given, at, frozenset(left))
+        codes = np.zeros((len(program["tables"]), n), np.int32)
+        fired = np.zeros((program.fired_words, n), np.uint64)
+        kept, marks = np.zeros((len(keeps), n), np.int64), np.zeros((len(keeps), n), bool)
+        arrays = [program[name] for name in kernels.ORDER]
+        kernels.decide_all(values, nulls, kept, marks, codes, fired, keeps, *arrays, program.registers)
+        return Outcome(self, n, codes, fired, kept, marks, given, at, frozenset(left))
+
+    def one(self, row: Mapping[str, object], *, at: Instants = None) -> Outcome:
+        """Decide one row. Refused: MissingInput, BadInput."""
+        program = self.compiled.program
+        registers, marks = np.zeros(program.registers, np.int64), np.zeros(program.registers, bool)
+        left: frozenset[int] = frozenset()
+        for place, (one, codes) in enumerate(zip(self.fields, self.codes, strict=True)):
+            if one.name not in row:
+                raise MissingInput(column=one.name)
+            try:
+                number = held(one, row[one.name], codes)
+            except Trouble:
+                number, left = None, frozenset({0})
+            if number is None:
+                marks[place] = True
+            else:
+                registers[place] = number
+        kernels = self._kernels()
+        keeps = self._keeps()
+        if kernels is None:
+            inputs = len(self.fields)
+            told, told_marks, codes_, fired_ = plain.run(program, registers[:inputs, None], marks[:inputs, None])
+            return Outcome(self, 1, codes_, fired_, told[keeps], told_marks[keeps], row, at, left)
+        table_codes = np.zeros(len(program["tables"]), np.int32)
+        fired = np.zeros(program.fired_words, np.uint64)
+        places = np.zeros(len(program["lookups"]) + 1, np.int64)
+        kernels.decide(registers, marks, table_codes, fired, places, *(program[name] for name in kernels.ORDER))
+        return Outcome(self, 1, table_codes[:, None], fired[:, None], registers[keeps][:, None], marks[keeps][:, None], row, at, left)
+
+    def _keeps(self) -> Array:
+        """The registers that decisions stand in, in the order of the forms."""
+        return np.array([form.place for form in self.compiled.forms.values() if isinstance(form, Register)], np.int64)
+
+    def _kernels(self) -> ModuleType | None:
+        if self.form == "numpy":
+            return None
+        try:
+            from puhui.engines.rules import kernels
+        except ImportError:
+            if self.form == "numba":
+                raise
+            return None
+        return kernels
+
+
+def compile(model: Model, decisions: Sequence[str], schema: object) -> Artefact:  # noqa: A001  (the word of the trade)
+    """Compile decisions of a model for inputs of these types.
+
+    `schema` is a mapping of names to types (`number(p,s)`, `int64`, `category`, `string`, `boolean`, `date`, `datetime`, `time`, `duration`)
+    or an Arrow schema; it names every input that the decisions rest on. Raises ValueError where it does not. Refused: UnknownDecision.
+    """
+    fields = read_schema(schema)
+    made = compiled(model, decisions, fields)
+    return _artefact(model, tuple(decisions), made, _written(model, tuple(decisions), made))
+
+
+def _artefact(model: Model, decisions: tuple[str, ...], made: Compiled, data: bytes | mmap.mmap) -> Artefact:
+    codes = tuple({text: place for place, text in enumerate(known)} for known in made.texts)
+    return Artefact(model, decisions, made, data, hashlib.sha256(data).hexdigest(), "", codes)
+
+
+def _mapping(columns: object) -> Mapping[str, object]:
+    if isinstance(columns, Mapping):
+        return columns
+    return {name: columns.column(name) for name in columns.column_names}  # type: ignore[attr-defined]
+
+
+# bytes
+
+
+def _sources(model: Model) -> dict[str, bytes]:
+    """The source of a model and of all it imports, by namespace."""
+    told = {model.namespace: model.source}
+    for other in model.imports.values():
+        told |= _sources(other)
+    return told
+
+
+def _written(model: Model, decisions: tuple[str, ...], made: Compiled) -> bytes:
+    sources = _sources(model)
+    parts: list[tuple[str, bytes]] = [(f"source:{name}", sources[name]) for name in sorted(sources)]
+    parts += [(name, np.ascontiguousarray(made.program[name]).tobytes()) for name in ARRAYS]
+    header = {
+        "compiler": COMPILER,
+        "semantics": SEMANTICS,
+        "namespace": model.namespace,
+        "decisions": list(decisions),
+        "schema": [[one.name, str(one)] for one in made.fields],
+        "texts": [list(one) for one in made.texts],
+        "forms": [[name, *_form_out(form)] for name, form in made.forms.items()],
+        "registers": made.program.registers,
+        "fired_words": made.program.fired_words,
+        "parts": [[name, len(data)] for name, data in parts],
+    }
+    text = json.dumps(header, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    told = bytearray(MAGIC + len(text).to_bytes(8, "little") + text)
+    for _, data in parts:
+        told += b"\0" * (-len(told) % ALIGN)
+        told += data
+    return bytes(told)
+
+
+def _form_out(form: TableForm | Register | str) -> list[object]:
+    match form:
+        case TableForm():
+            return ["table", form.table]
+        case Register():
+            one = form.domain
+            return ["register", form.place, one.kind, one.scale, str(one.bound), list(one.texts), one.is_open]
+    return ["slow", form]
+
+
+def open_artefact(path_or_bytes: str | Path | bytes) -> Artefact:
+    """Open an artefact from a file or from bytes. Every index in it is checked, and a file named by a hash must have it. Refused: DamagedArtefact."""
+    data: bytes | mmap.mmap
+    wanted = ""
+    if isinstance(path_or_bytes, bytes):
+        data = path_or_bytes
+    else:
+        path = Path(path_or_bytes)
+        try:
+            with path.open("rb") as file:
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise DamagedArtefact(why="the file cannot be opened") from error
+        wanted = path.name.partition(".")[0]
+    try:
+        told = _read(data)
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError, UnreadableFile, UnicodeDecodeError) as error:
+        raise DamagedArtefact(why="its bytes are not those of an artefact") from error
+    if re.fullmatch(r"[0-9a-f]{64}", wanted) and wanted != told.sha256:
+        raise DamagedArtefact(why="its bytes are not those that its name says")
+    return told
+
+
+def _read(data: bytes | mmap.mmap) -> Artefact:
+    if data[: len(MAGIC)] != MAGIC:
+        raise ValueError("no artefact")
+    length = int.from_bytes(data[8:16], "little")
+    if length > len(data) - 16:
+        raise ValueError("the header is cut")
+    header: dict[str, Any] = json.loads(bytes(data[16 : 16 + length]).decode())
+    if header["compiler"] != COMPILER or header["semantics"] != SEMANTICS:
+        raise DamagedArtefact(why="it was compiled by a version that this build does not know")
+    at, parts = 16 + length, {}
+    for name, size in header["parts"]:
+        at += -at % ALIGN
+        if not isinstance(size, int) or size < 0 or at + size > len(data):
+            raise ValueError("a part is cut")
+        parts[str(name)] = (at, size)
+        at += size
+    sources = {name.partition(":")[2]: bytes(data[start : start + size]) for name, (start, size) in parts.items() if name.startswith("source:")}
+    model = load(sources[header["namespace"]], sources)
+    made = _compiled(header, data, parts, model)
+    decisions = tuple(str(one) for one in header["decisions"])
+    if any(one not in made.forms for one in decisions):
+        raise ValueError("a decision is missing")
+    if _written(model, decisions, made) != bytes(data):
+        raise ValueError("the bytes are not in their canonical form")
+    return _artefact(model, decisions, made, data)
+
+
+def _compiled(header: dict[str, Any], data: bytes | mmap.mmap, parts: dict[str, tuple[int, int]], model: Model) -> Compiled:
+    arrays: dict[str, Array] = {}
+    for name, (kind, columns) in ARRAYS.items():
+        start, size = parts[name]
+        flat = np.frombuffer(data, dtype=kind, count=size // np.dtype(kind).itemsize, offset=start)
+        if flat.nbytes != size:
+            raise ValueError("an array is cut")
+        arrays[name] = flat.reshape(-1, columns) if columns else flat
+    program = Program(_small(header["registers"]), _small(header["fired_words"]), arrays)
+    fields = read_schema(dict(header["schema"]))
+    texts = tuple(tuple(str(one) for one in known) for known in header["texts"])
+    if len(fields) != len(header["schema"]) or len(texts) != len(fields):
+        raise ValueError("the schema is not whole")
+    check(program, fields, texts)
+    forms = {str(one[0]): _form_in(one[1:], program) for one in header["forms"]}
+    for name, form in forms.items():
+        table = model.decision(name).node
+        if isinstance(form, TableForm) and (len(form.ranks) != len(getattr(table, "rules", ())) or sorted(form.ranks) != list(range(len(form.ranks)))):
+            raise ValueError("a table does not match its source")
+    return Compiled(program, fields, texts, forms)
+
+
+def _small(number: object) -> int:
+    if not isinstance(number, int) or not 0 <= number <= REGISTERS_MAX:
+        raise ValueError("a size is out of bounds")
+    return number
+
+
+def _form_in(told: list[Any], program: Program) -> TableForm | Register | str:
+    match told:
+        case ["table", int(table)]:
+            if not 0 <= table < len(program["tables"]):
+                raise ValueError("there is no such table")
+            _, _, _, _, rules, ranks, _, _ = program["tables"][table].tolist()
+            return TableForm(table, tuple(program["ranks"][ranks : ranks + rules].tolist()))
+        case ["register", int(place), str(kind), int(scale), str(bound), list(texts), bool(is_open)]:
+            if not 0 <= place < program.registers:
+                raise ValueError("there is no such register")
+            return Register(place, Domain(kind, scale, int(bound), tuple(texts), is_open))
+        case ["slow", str(why)]:
+            return why
+    raise ValueError("a form is not known")
+
+
+def check(program: Program, fields: Sequence[Field], texts: Sequence[Sequence[str]]) -> None:
+    """See that no step reaches outside the arrays. Raises ValueError where one does."""
+    if program.registers < len(fields):
+        raise ValueError("too few registers")
+    sizes = [len(fields)] * 0
+    sizes = [_places(one, len(known)) for one, known in zip(fields, texts, strict=True)] + [0] * (program.registers - len(fields))
+    is_written = [place < len(fields) for place in range(program.registers)]
+    is_decided = [False] * len(program["tables"])
+    _check_tables(program)
+    for op, dst, a, b, c in program["steps"].tolist():
+        if not 0 <= dst < program.registers or is_written[dst] or not 0 <= op < len(Op):
+            raise ValueError("a step writes where it may not")
+        for register in _reads(program, Op(op), a, b, c):
+            if not 0 <= register < program.registers or not is_written[register]:
+                raise ValueError("a step reads what is not written")
+        sizes[dst] = _check_step(program, Op(op), a, b, c, sizes, is_decided)
+        is_written[dst] = True
+
+
+def _places(one: Field, texts: int) -> int:
+    """How many places a directly looked up register may hold; 0: any number."""
+    return 2 if one.kind == "boolean" else texts + 1 if one.kind in {"category", "string"} else 0
+
+
+def _lookups_of(program: Program, op: Op, a: int, b: int) -> list[int]:
+    if op == Op.TABLE:
+        if not 0 <= a < len(program["tables"]):
+            raise ValueError("there is no such table")
+        first, count = program["tables"][a, :2].tolist()
+        return list(range(first, first + count))
+    return [a] if op == Op.LOOK else [b] if op == Op.FIT else []
+
+
+def _reads(program: Program, op: Op, a: int, b: int, c: int) -> list[int]:
+    own = {Op.ADD: [a, b], Op.SUB: [a, b], Op.MUL: [a, b], Op.COMPARE: [a, b], Op.AND: [a, b], Op.OR: [a, b]}
+    more = {Op.SCALE: [a], Op.NOT: [a], Op.CHOOSE: [a, b, c], Op.FIT: [a]}
+    looked = []
+    for lookup in _lookups_of(program, op, a, b):
+        if not 0 <= lookup < len(program["lookups"]):
+            raise ValueError("there is no such lookup")
+        looked.append(int(program["lookups"][lookup, 0]))
+    return (own | more).get(op, []) + looked
+
+
+def _check_step(program: Program, op: Op, a: int, b: int, c: int, sizes: list[int], is_decided: list[bool]) -> int:
+    for lookup in _lookups_of(program, op, a, b):
+        _check_lookup(program, lookup, sizes, a if op == Op.TABLE else -1)
+    match op:
+        case Op.TABLE:
+            is_decided[a] = True
+            return 1
+        case Op.CONST | Op.SCALE:
+            if not 0 <= (a if op == Op.CONST else b) < len(program["constants"]):
+                raise ValueError("there is no such constant")
+        case Op.COMPARE:
+            if not 0 <= c < 6:
+                raise ValueError("there is no such sign")
+            return 2
+        case Op.AND | Op.OR | Op.LOOK:
+            return 2
+        case Op.NOT:
+            if sizes[a] != 2:
+                raise ValueError("only a truth is turned")
+            return 2
+        case Op.CHOOSE:
+            return sizes[b] if sizes[b] == sizes[c] else 0
+        case Op.FIT:
+            return sizes[a]
+        case Op.ANSWER | Op.GATHER:
+            return _check_answer(program, op, a, b, c, is_decided)
+    return 0
+
+
+def _check_answer(program: Program, op: Op, a: int, b: int, c: int, is_decided: list[bool]) -> int:
+    if not 0 <= a < len(is_decided) or not is_decided[a] or not 0 <= b < len(program["outputs"]):
+        raise ValueError("an answer is asked of nothing")
+    start, table = program["outputs"][b].tolist()
+    end = start + int(program["tables"][a, 4]) + 3
+    if table != a or start < 0 or end > len(program["answers"]) or end > len(program["answer_nulls"]):
+        raise ValueError("an answer is cut")
+    if op == Op.GATHER:
+        if not 1 <= c <= 4 or program["tables"][a, 6] < 0:
+            raise ValueError("there is no such gathering")
+        return 0
+    held_answers = program["answers"][start:end][program["answer_nulls"][start:end] == 0]
+    if (program["answers"][start:end][program["answer_nulls"][start:end] != 0] != 0).any() or (len(held_answers) and held_answers.min() < 0):
+        return 0
+    return int(held_answers.max()) + 1 if len(held_answers) else 1
+
+
+def _check_lookup(program: Program, lookup: int, sizes: list[int], table: int) -> None:
+    register, is_direct, start, number, rows, classes, masks = program["lookups"][lookup].tolist()
+    if min(start, number, rows, classes, masks) < 0 or is_direct not in {0, 1}:
+        raise ValueError("a lookup is out of bounds")
+    if start + number > len(program["starts"]) or rows + classes > len(program["rows"]) or classes < 1:
+        raise ValueError("a lookup is cut")
+    if is_direct:
+        if not sizes[register] or sizes[register] + 1 > classes:
+            raise ValueError("a lookup has too few classes")
+    elif number + 2 != classes or (np.diff(program["starts"][start : start + number]) < 0).any():
+        raise ValueError("a lookup has its classes out of order")
+    if table < 0:
+        return
+    words = int(program["tables"][table, 2])
+    highest = int(program["rows"][rows : rows + classes].max(initial=-1))
+    if masks + (highest + 1) * words > len(program["masks"]):
+        raise ValueError("masks are cut")
+
+
+def _check_tables(program: Program) -> None:
+    for first, count, words, mode, rules, ranks, fired, groups in program["tables"].tolist():
+        if min(first, count, words, rules, ranks, groups) < 0 or mode not in set(Mode) or words != (rules + 63) // 64:
+            raise ValueError("a table is out of bounds")
+        if ranks + rules > len(program["ranks"]) or first + count > len(program["lookups"]):
+            raise ValueError("a table is cut")
+        keeps = mode in {Mode.ANY, Mode.ALL}
+        if (fired >= 0) != keeps or (keeps and fired + words > program.fired_words):
+            raise ValueError("what fired has no room")
+        if mode == Mode.ANY:
+            held_groups = program["groups"][groups : groups + rules]
+            if len(held_groups) != rules or (rules and held_groups.min() < 0):
+                raise ValueError("groups are cut")
