@@ -209,5 +209,5 @@ def _arrow(values: list[object]) -> Any:
 
     try:
         return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+    except pa.ArrowException:
         return pa.array([text_of(one) for one in values], pa.string())
