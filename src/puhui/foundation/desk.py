@@ -99,6 +99,10 @@ class Desk:
         return known
 
     async def close(self) -> None:
+        till = self.held.get("till")
+        if till is not None and till.writing is not None:
+            await asyncio.wait({till.writing}, timeout=10)
+            till.writing.cancel()
         await self.session.close()
         await asyncio.wait_for(self.pool.close(), 10)
 

@@ -109,8 +109,10 @@ update foundation.callbacks set tries = tries + 1, why = :why where service = :s
 -- name: find_receipt
 select digest, status, body from foundation.receipts where sender = :sender and key = :key;
 
--- name: add_receipt
-insert into foundation.receipts (sender, key, digest, status, body, at) values (:sender, :key, :digest, :status, :body, :at)
+-- name: add_receipts
+insert into foundation.receipts (sender, key, digest, status, body, at)
+select sender, key, digest, status, body, :at
+from unnest(:senders::text[], :keys::text[], :digests::bytea[], :statuses::int[], :bodies::bytea[]) as given (sender, key, digest, status, body)
 on conflict (sender, key) do nothing;
 
 -- name: store_clock

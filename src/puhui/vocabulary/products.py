@@ -130,6 +130,7 @@ def product(name: str) -> Product:
     return read_product(file.read_bytes())
 
 
+@cache
 def read_product(text: bytes) -> Product:
     """Parse the bytes of a product file; its hash is that of the bytes."""
     data = tomllib.loads(text.decode())

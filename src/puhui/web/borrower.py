@@ -51,9 +51,8 @@ async def _once(desk: Desk, request: Request, name: str, door: BorrowerStep, bod
         return plain(Reply(earlier.body, earlier.status), replayed=True)
     reply = await answer(lambda: _run(desk, door, session, body, key), where=name)
     if reply.status < 300 or reply.status in KEPT:
-        async with desk.work(durable=False) as work:
-            receipt = Receipt(reply.status, reply.encoded())
-            await receipts.keep(work, sender=session.session_id, key=key, digest=digest, receipt=receipt)
+        receipt = Receipt(reply.status, reply.encoded())
+        receipts.till_of(desk).keep(desk, sender=session.session_id, key=key, digest=digest, receipt=receipt)
     return plain(reply)
 
 
@@ -61,7 +60,8 @@ async def _enter(desk: Desk, request: Request, key: str, digest: bytes) -> tuple
     """Find the session and an earlier answer, in one Work."""
     async with desk.work(durable=False) as work:
         session = await enter.session_in(work, request.headers.get("puhui-session", ""))
-        return session, await receipts.find(work, sender=session.session_id, key=key, digest=digest)
+        known = receipts.till_of(desk).find(sender=session.session_id, key=key, digest=digest)
+        return session, known or await receipts.find(work, sender=session.session_id, key=key, digest=digest)
 
 
 async def _run(desk: Desk, door: BorrowerStep, session: Session, body: bytes, key: str) -> Reply:

@@ -158,14 +158,15 @@ async def once(desk: Desk, *, sender: str, key: str, scope: str, body: bytes, ca
     """Answer a request once per (sender, key): give the reply and whether it is an earlier one."""
     digest = receipts.digest_of(scope, body)
     async with in_turn(desk, sender, key):
-        async with desk.work(durable=False) as work:
-            earlier = await receipts.find(work, sender=sender, key=key, digest=digest)
+        earlier = receipts.till_of(desk).find(sender=sender, key=key, digest=digest)
+        if earlier is None:
+            async with desk.work(durable=False) as work:
+                earlier = await receipts.find(work, sender=sender, key=key, digest=digest)
         if earlier:
             return Reply(earlier.body or None, earlier.status), True
         reply = await answer(call, where=scope)
         if reply.status < 300 or reply.status in KEPT:
-            async with desk.work(durable=False) as work:
-                await receipts.keep(work, sender=sender, key=key, digest=digest, receipt=Receipt(reply.status, reply.encoded()))
+            receipts.till_of(desk).keep(desk, sender=sender, key=key, digest=digest, receipt=Receipt(reply.status, reply.encoded()))
         return reply, False
 
 
