@@ -38,6 +38,7 @@ COMMANDS: dict[str, dict[str, Lazy]] = {
     "Decisions": {
         "explain": Lazy("puhui.cli.deciding:explain", "Why a decision came out as it did; the life of a loan."),
         "replay": Lazy("puhui.cli.deciding:replay", "Run decisions again from stored inputs, and compare to the byte."),
+        "rules": Lazy("puhui.cli.ruling:rules", "Check, run, compare, lint and explain a policy written in DMN."),
         "fit": Lazy("puhui.cli.deciding:fit", "Fit the scorecard on a former lender's book."),
     },
     "Proofs": {

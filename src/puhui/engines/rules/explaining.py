@@ -1,15 +1,21 @@
-"""Why a decision came out as it did: which columns failed for each rule."""
+"""Why a decision came out as it did: which columns failed for each rule, and the nearest change that turns the outcome."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 from puhui.engines.rules.evaluator import Interpreter, Scope
+from puhui.engines.rules.model import closure
+from puhui.engines.rules.schema import held, value_of
 from puhui.engines.rules.tables import fitted
-from puhui.engines.rules.tree import Table
+from puhui.engines.rules.tree import Name, Table
+from puhui.engines.rules.values import Trouble
 
 if TYPE_CHECKING:
+    from puhui.engines.rules.artefact import Artefact
     from puhui.engines.rules.outcome import Outcome
 
 
@@ -22,6 +28,15 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
+class Flip:
+    """A change of inputs that turns the outcome, proven by deciding again: what it would be then. `distance` is in units of the inputs' scales."""
+
+    changes: dict[str, object]
+    value: object
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """Why a table came out as it did: what it saw, which rules fired, and why each other did not."""
 
@@ -30,6 +45,8 @@ class Why:
     seen: dict[str, object]
     fired: tuple[int, ...]
     missed: tuple[Missed, ...]
+    flips: tuple[Flip, ...] = ()
+    """The nearest changes, the nearest first; only of inputs that the model marks as changeable."""
 
 
 def explained(outcome: Outcome, decision: str, row: int) -> Why:
@@ -38,7 +55,7 @@ def explained(outcome: Outcome, decision: str, row: int) -> Why:
     value, fired = outcome.value(decision, row), tuple(outcome.fired(decision, row))
     read = next((step.inputs for step in reversed(outcome.interpreted(decision, row).trace) if step.decision == decision), {})
     if not isinstance(table, Table):
-        return Why(decision, value, dict(read), fired, ())
+        return Why(decision, value, dict(read), fired, (), flips(outcome, decision, row))
     run, scope = Interpreter(outcome.instant(row)), Scope(read, None, outcome.artefact.model.types)
     values = [fitted(run, run.whole(one.expression, scope), one.kind, one.expression, scope) for one in table.columns]
     missed = []
@@ -46,4 +63,69 @@ def explained(outcome: Outcome, decision: str, row: int) -> Why:
         failed = [one.label for one, cell, seen in zip(table.columns, rule.cells, values, strict=True) if run.passes(cell, seen, scope) is not True]
         if failed:
             missed.append(Missed(number, tuple(failed)))
-    return Why(decision, value, {one.label: seen for one, seen in zip(table.columns, values, strict=True)}, fired, tuple(missed))
+    return Why(decision, value, {one.label: seen for one, seen in zip(table.columns, values, strict=True)}, fired, tuple(missed), flips(outcome, decision, row))
+
+
+FLIPS_SHOWN = 3
+CANDIDATES_MAX = 4096
+
+
+def flips(outcome: Outcome, decision: str, row: int) -> tuple[Flip, ...]:
+    """The nearest changes of one changeable input that turn the outcome; of two where one does not; of three where two do not.
+
+    Candidates are the values nearest to the row's own in every class of the input; each is decided, and offered only if the value differs.
+    """
+    artefact = outcome.artefact
+    inputs, before = outcome.inputs(row), outcome.value(decision, row)
+    steps = {name: list(_nearest(artefact, name, inputs[name])) for name in changeable(artefact, decision) if name in inputs}
+    for together in range(1, min(3, len(steps)) + 1):
+        tried = []
+        for names in combinations(steps, together):
+            for changes in product(*(steps[name] for name in names)):
+                tried.append((sum(distance for _, distance in changes), dict(zip(names, (value for value, _ in changes), strict=True))))
+        tried.sort(key=lambda one: one[0])
+        del tried[CANDIDATES_MAX:]
+        if not tried:
+            continue
+        columns = {one.name: [changes.get(one.name, inputs[one.name]) for _, changes in tried] for one in artefact.fields}
+        after = artefact.run(columns, at=outcome.instant(row))
+        found = [Flip(changes, value, far) for place, (far, changes) in enumerate(tried) if (value := after.value(decision, place)) != before]
+        if found:
+            return tuple(found[:FLIPS_SHOWN])
+    return ()
+
+
+def changeable(artefact: Artefact, decision: str) -> list[str]:
+    """The inputs that the model marks as changeable by the person, among those that the decision rests on."""
+    told = []
+    for one in closure(artefact.model, [decision]):
+        if isinstance(one.node, Table):
+            told += [column.expression.name for column in one.node.columns if column.is_changeable and isinstance(column.expression, Name)]
+    return list(dict.fromkeys(told))
+
+
+def _nearest(artefact: Artefact, name: str, value: object) -> Iterator[tuple[object, int]]:
+    """The value nearest to this one in every other class of the input, with its distance."""
+    place = next(number for number, one in enumerate(artefact.fields) if one.name == name)
+    one, texts = artefact.fields[place], artefact.compiled.texts[place]
+    if one.kind in {"category", "string"}:
+        yield from ((text, 1) for text in texts if text != value)
+        return
+    if one.kind == "boolean":
+        yield from ((other, 1) for other in (False, True) if other is not value)
+        return
+    try:
+        own = held(one, value, {})
+    except Trouble:
+        return
+    program = artefact.compiled.program
+    same = [place, *(int(step[1]) for step in program["steps"] if step[0] == 12 and step[2] == place)]
+    starts: set[int] = set()
+    for register, _, first, number, _, _, _ in program["lookups"].tolist():
+        if register in same:
+            starts |= set(program["starts"][first : first + number].tolist())
+    for start in sorted(starts):
+        candidates = {start, start - 1} if own is None else {start} if start > own else {start - 1}
+        for tick in candidates:
+            if abs(tick) <= one.bound and (one.kind != "time" or 0 <= tick < 86_400):
+                yield value_of(one, tick, texts), 1 if own is None else abs(tick - own)
