@@ -132,7 +132,7 @@ class Desk:
 
 async def open_desk(config: Config, wiring: Wiring, *, owner: str, database_url: str = "", clock: Clock | None = None) -> Desk:
     """Open the desk: keys, database pool, clock, outside clients. Keys are made on a first run on loopback only."""
-    pool = await asyncpg.create_pool(database_url or config.database_url, min_size=1, max_size=config.pool_size, init=_speak_json, reset=_as_it_is, timeout=PATIENCE_S)
+    pool = await asyncpg.create_pool(database_url or config.database_url, min_size=0, max_size=config.pool_size, init=_speak_json, reset=_as_it_is, timeout=PATIENCE_S)
     key = load_private(config.lender_key_path, "lender-1", make=config.is_loopback)
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30), auto_decompress=False)
     known_clock = clock or await stored_clock(pool, config)
