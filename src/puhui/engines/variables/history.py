@@ -1,0 +1,272 @@
+"""A person's history: the rows of every table in all their versions, the fetches that brought them, and the consents those stood on."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from puhui.engines.variables import blob as bytes_of
+from puhui.engines.variables.catalogue import Catalogue
+from puhui.engines.variables.columns import Bools, Columns, Ints, Raw, instant_us, plain_list, read_columns, read_texts, text_codes
+from puhui.engines.variables.refusals import MissingColumn, NoFetch, NoSuchTable, TooManyRows, TwoTruths
+from puhui.engines.variables.tables import MOST_ROWS, Table
+
+Codes = NDArray[np.int32]
+Person = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A source was asked at `at` under a consent, which ends at `until` (None: no end was said). Instants: aware datetimes or microseconds UTC."""
+
+    at: int | datetime
+    consent: str
+    until: int | datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """The rows of one table of one person, sorted by (event_time, event_id, known_time, revision), each exact row once.
+
+    `slots` numbers the events when some event has several versions, and is empty when none has. `codes` holds, for each category and entity
+    column, 0 for null, then the listed values, then `others`. Shapes: (n,), values and ok (fields, n), codes (texts, n).
+    """
+
+    event_id: Ints
+    event_time: Ints
+    known_time: Ints
+    revision: Ints
+    retracted: Bools
+    values: Ints
+    ok: Bools
+    codes: Codes
+    others: tuple[tuple[str, ...], ...]
+    slots: Codes
+    largest: Ints
+    is_plain: bool
+
+    def __len__(self) -> int:
+        return len(self.event_id)
+
+    def raw(self, table: Table) -> Raw:
+        """Give the rows as columns again."""
+        texts = []
+        for place, name in enumerate(table.texts):
+            words = (None, *table.category.get(name, ()), *self.others[place])
+            texts.append([words[code] for code in self.codes[place].tolist()])
+        return Raw(self.event_id, self.event_time, self.known_time, self.revision, self.retracted, self.values, self.ok, tuple(texts))
+
+
+def rows_of(table: Table, raw: Raw) -> Rows:
+    """Sort a person's rows, drop exact repeats, number events of several versions. Raises: TwoTruths, TooManyRows."""
+    coded = [text_codes(table.category.get(name, ()), texts) for name, texts in zip(table.texts, raw.texts, strict=True)]
+    codes = np.array([column for column, _ in coded], np.int32).reshape(len(coded), len(raw.event_id))
+    order = np.lexsort((raw.revision, raw.known_time, raw.event_id, raw.event_time))
+    state = [raw.event_id, raw.event_time, raw.known_time, raw.revision, raw.retracted.astype(np.int64), *raw.values, *raw.ok, *codes]
+    version = np.lexsort((*reversed(state[4:]), raw.event_time, raw.revision, raw.known_time, raw.event_id))
+    same_key, same_row = np.ones(max(len(version) - 1, 0), np.bool_), np.ones(max(len(version) - 1, 0), np.bool_)
+    for place, column in enumerate(state):
+        equal = column[version][1:] == column[version][:-1]
+        same_row &= equal
+        if place in {0, 2, 3}:
+            same_key &= equal
+    if (same_key & ~same_row).any():
+        raise TwoTruths(table=table.name)
+    repeated = np.zeros(len(version), np.bool_)
+    repeated[version[1:][same_row]] = True
+    order = order[~repeated[order]]
+    if len(order) > MOST_ROWS:
+        raise TooManyRows(table=table.name, rows=len(order), most=MOST_ROWS)
+    parts = (raw.event_id[order], raw.event_time[order], raw.known_time[order], raw.revision[order], raw.retracted[order])
+    return sorted_rows(*parts, raw.values[:, order], raw.ok[:, order], codes[:, order], tuple(others for _, others in coded))
+
+
+def sorted_rows(event_id: Ints, event_time: Ints, known_time: Ints, revision: Ints, retracted: Bools, values: Ints, ok: Bools, codes: Codes,
+                others: tuple[tuple[str, ...], ...]) -> Rows:  # fmt: skip
+    """Put sorted columns together, and work out what the kernel asks first: versions, and the largest size in each field."""
+    slots = np.zeros(0, np.int32)
+    unique, inverse = np.unique(event_id, return_inverse=True)
+    if len(unique) < len(event_id):
+        slots = inverse.astype(np.int32)
+    largest = np.abs(values).max(axis=1) if values.shape[1] else np.zeros(len(values), np.int64)
+    whole = [np.ascontiguousarray(part) for part in (event_id, event_time, known_time, revision)]
+    is_plain = not len(slots) and not bool(retracted.any())
+    return Rows(whole[0], whole[1], whole[2], whole[3], np.ascontiguousarray(retracted), np.ascontiguousarray(values), np.ascontiguousarray(ok),
+                np.ascontiguousarray(codes), others, slots, largest.astype(np.int64), is_plain)  # fmt: skip
+
+
+class History:
+    """What is known of one person: for each table its rows (None: never fetched), and its fetches. Nothing in it is ever edited."""
+
+    __slots__ = ("_ends", "catalogue", "fetches", "tables")
+
+    def __init__(self, catalogue: Catalogue, tables: Mapping[str, Rows | None], fetches: Mapping[str, tuple[Fetch, ...]]) -> None:
+        self.catalogue = catalogue
+        self.tables = {table.name: tables.get(table.name) for table in catalogue.tables}
+        self.fetches = {table.name: fetches.get(table.name, ()) for table in catalogue.tables}
+        self._ends: dict[str, int] = {}
+        for fetch in (fetch for some in self.fetches.values() for fetch in some):
+            if isinstance(fetch.until, int):
+                self._ends[fetch.consent] = min(fetch.until, self._ends.get(fetch.consent, fetch.until))
+
+    @classmethod
+    def read(cls, catalogue: Catalogue, tables: Mapping[str, Columns | None], *, fetches: Mapping[str, Sequence[Fetch]] | None = None) -> "History":
+        """Read a person's tables. A table that needs a consent comes with its fetches (an empty list: never asked); a table asked for that
+        brought no rows may be left out.
+
+        Raises: NoSuchTable, NoFetch, TooManyRows, TwoTruths, and the refusals of columns.
+        """
+        fetches = {} if fetches is None else fetches
+        _check_names(catalogue, (*tables, *fetches))
+        read: dict[str, Rows | None] = {}
+        asked: dict[str, tuple[Fetch, ...]] = {}
+        for table in catalogue.tables:
+            columns = tables.get(table.name)
+            if columns is not None and table.consent and table.name not in fetches:
+                raise NoFetch(table=table.name, why=f"it is read under a consent of the kind {table.consent}")
+            asked[table.name] = _fetches(table, fetches.get(table.name, ()))
+            if columns is None and asked[table.name]:
+                columns = {}
+            read[table.name] = None if columns is None else rows_of(table, read_columns(table, columns))
+        return cls(catalogue, read, asked)
+
+    def append(self, table: str, more: Columns, fetches: Sequence[Fetch] = ()) -> "History":
+        """Give the history with more rows and fetches of one table. Raises: as `read`."""
+        _check_names(self.catalogue, (table,))
+        declared = next(one for one in self.catalogue.tables if one.name == table)
+        raw = read_columns(declared, more)
+        before = self.tables[table]
+        rows = rows_of(declared, raw if before is None else raw.after(before.raw(declared)))
+        asked = _fetches(declared, (*self.fetches[table], *fetches))
+        return History(self.catalogue, {**self.tables, table: rows}, {**self.fetches, table: asked})
+
+    def is_fetched(self, table: Table, as_of_us: int) -> bool:
+        """Whether the table is there as of an instant: our own log always; another's once asked, under a consent that still lives."""
+        if self.tables[table.name] is None:
+            return False
+        if not table.consent:
+            return True
+        for fetch in self.fetches[table.name]:
+            assert isinstance(fetch.at, int)
+            end = self._ends.get(fetch.consent)
+            if fetch.at <= as_of_us and (end is None or as_of_us < end):
+                return True
+        return False
+
+    def blob(self) -> bytes:
+        """The history as compact bytes; equal histories give equal bytes."""
+        return bytes_of.pack(self.catalogue, self.tables, self.fetches)
+
+    @classmethod
+    def from_blob(cls, catalogue: Catalogue, data: bytes) -> "History":
+        """Read a blob. Raises: DamagedBlob, OtherCatalogue."""
+        tables, fetches = bytes_of.unpack(catalogue, data)
+        read = {name: None if parts is None else sorted_rows(*parts) for name, parts in tables.items()}
+        return cls(catalogue, read, {name: tuple(Fetch(*facts) for facts in some) for name, some in fetches.items()})
+
+
+class Histories(Sequence[History]):
+    """Many people's histories, in the order of their `persons`."""
+
+    def __init__(self, persons: Sequence[Person], histories: Sequence[History]) -> None:
+        self.persons = tuple(persons)
+        self._histories = tuple(histories)
+
+    @classmethod
+    def read(cls, catalogue: Catalogue, tables: Mapping[str, Columns | None], fetches: Columns | None = None) -> "Histories":
+        """Read tables that have a column `person` (whole numbers, or texts), and a table of fetches (`person, table, at, consent, until`).
+
+        A table of our own is there for everybody once it is given; another's for those with a fetch of it. Raises: as `History.read`.
+        """
+        _check_names(catalogue, tables)
+        asked = _asked(catalogue, fetches)
+        raws: dict[str, Raw] = {}
+        places: dict[str, dict[Person, list[int]]] = {}
+        for table in catalogue.tables:
+            columns = tables.get(table.name)
+            if columns is None:
+                continue
+            if table.consent and fetches is None:
+                raise NoFetch(table=table.name, why=f"it is read under a consent of the kind {table.consent}")
+            raws[table.name] = read_columns(table, columns)
+            places[table.name] = _places(_persons(table.name, columns))
+        everybody = sorted({person for some in places.values() for person in some} | set(asked), key=lambda person: (isinstance(person, str), person))
+        return cls(everybody, [_one(catalogue, person, raws, places, asked.get(person, {})) for person in everybody])
+
+    def __len__(self) -> int:
+        return len(self._histories)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._histories[place]
+
+    def __iter__(self) -> Iterator[History]:
+        return iter(self._histories)
+
+
+def _one(catalogue: Catalogue, person: Person, raws: dict[str, Raw], places: dict[str, dict[Person, list[int]]],
+         asked: dict[str, list[Fetch]]) -> History:  # fmt: skip
+    read: dict[str, Rows | None] = {}
+    fetches: dict[str, tuple[Fetch, ...]] = {}
+    for table in catalogue.tables:
+        raw, own = raws.get(table.name), places.get(table.name, {}).get(person, [])
+        fetches[table.name] = _fetches(table, asked.get(table.name, ()))
+        if own or fetches[table.name] or (raw is not None and not table.consent):
+            rows = read_columns(table, {}) if raw is None else raw.take(np.array(own, np.intp))
+            read[table.name] = rows_of(table, rows)
+    return History(catalogue, read, fetches)
+
+
+def _asked(catalogue: Catalogue, fetches: Columns | None) -> dict[Person, dict[str, list[Fetch]]]:
+    asked: dict[Person, dict[str, list[Fetch]]] = {}
+    if fetches is None:
+        return asked
+    columns = {name: plain_list(_column("fetches", fetches, name)) for name in ("table", "at", "consent", "until")}
+    for place, person in enumerate(_persons("fetches", fetches)):
+        table = columns["table"][place]
+        _check_names(catalogue, (table,))
+        fetch = Fetch(columns["at"][place], columns["consent"][place], columns["until"][place])
+        asked.setdefault(person, {}).setdefault(table, []).append(fetch)
+    return asked
+
+
+def _persons(table: str, columns: Columns) -> list[Person]:
+    entries = plain_list(_column(table, columns, "person"))
+    kinds = set(map(type, entries))
+    if len(kinds) > 1 or not kinds <= {int, str}:
+        raise MissingColumn(table=table, column="person", why="a person is a whole number or a text, the same everywhere")
+    return entries if int in kinds or not entries else [text or "" for text in read_texts(table, "person", entries)]
+
+
+def _column(table: str, columns: Columns, name: str) -> Any:
+    try:
+        return columns[name]
+    except (KeyError, IndexError) as wrong:
+        raise MissingColumn(table=table, column=name, why="it is not there") from wrong
+
+
+def _places(persons: list[Person]) -> dict[Person, list[int]]:
+    places: dict[Person, list[int]] = {}
+    for place, person in enumerate(persons):
+        places.setdefault(person, []).append(place)
+    return places
+
+
+def _fetches(table: Table, fetches: Sequence[Fetch]) -> tuple[Fetch, ...]:
+    if fetches and not table.consent:
+        raise NoFetch(table=table.name, why="it is our own log, which nobody fetches")
+    read = set()
+    for fetch in fetches:
+        if not isinstance(fetch.consent, str) or not fetch.consent:
+            raise NoFetch(table=table.name, why="a fetch names the consent it stands on")
+        until = None if fetch.until is None else instant_us(f"the end of a consent of {table.name}", fetch.until)
+        read.add(Fetch(instant_us(f"a fetch of {table.name}", fetch.at), fetch.consent, until))
+    return tuple(sorted(read, key=lambda fetch: (fetch.at, fetch.consent, -1 if fetch.until is None else fetch.until)))
+
+
+def _check_names(catalogue: Catalogue, names: Sequence[str] | Mapping[str, object]) -> None:
+    for name in names:
+        if not isinstance(name, str) or catalogue.table(name) is None:
+            raise NoSuchTable(table=name, tables=", ".join(table.name for table in catalogue.tables))
