@@ -279,7 +279,7 @@ def mutants(case: Case, artefact: Artefact, values: Array, nulls: Array) -> tupl
     before = artefact.with_form("numpy").run(given(case, values, nulls))
     tried = caught = 0
     for spoilt in _spoilt(artefact.compiled.program):
-        other = replace(artefact, compiled=replace(artefact.compiled, program=spoilt), form="numpy", answers={})
+        other = replace(artefact, compiled=replace(artefact.compiled, program=spoilt), form="numpy", answers={}, loaded=[])
         after = other.run(given(case, values, nulls))
         if _seen(case, after) == _seen(case, before):
             continue

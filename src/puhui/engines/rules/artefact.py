@@ -11,7 +11,7 @@ import json
 import mmap
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,7 +26,7 @@ from puhui.engines.rules.model import Model
 from puhui.engines.rules.outcome import Instants, Outcome
 from puhui.engines.rules.program import ARRAYS, Array, Mode, Op, Program
 from puhui.engines.rules.refusals import BadInput, DamagedArtefact, MissingInput, UnreadableFile
-from puhui.engines.rules.schema import Field, column, held, held_column, read_schema
+from puhui.engines.rules.schema import FLOAT_DIGITS_MAX, Field, column, held, held_column, read_schema
 from puhui.engines.rules.values import Trouble
 
 MAGIC = b"PUHUIRUL"
@@ -34,6 +34,18 @@ COMPILER, SEMANTICS = 1, 1
 """Versions of how we compile and of what expressions mean. Old semantics stay in the code: an upgrade changes no old answer."""
 ALIGN = 64
 REGISTERS_MAX = 1_000_000
+Reader = tuple[str, bool, float, float, Field, dict[str, int]]
+"""How a value of a row is read: its name, whether it is a text, the power of its scale where floats are taken (else 0), its bound, its codes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """Rows as int64 and marks of null, what they were given as, and the rows that only the interpreter can decide."""
+
+    given: Mapping[str, object]
+    values: Array
+    nulls: Array
+    left: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +60,10 @@ class Artefact:
     form: str = ""
     codes: tuple[dict[str, int], ...] = field(default=(), repr=False)
     answers: dict[object, object] = field(default_factory=dict, repr=False)
+    keeps: Array = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
+    """The registers that decisions stand in, in the order of the forms."""
+    readers: tuple[Reader, ...] = field(default=(), repr=False)
+    loaded: list[tuple[Array, ...]] = field(default_factory=list, repr=False)
 
     def to_bytes(self) -> bytes:
         """The canonical bytes, which `sha256` names."""
@@ -65,12 +81,15 @@ class Artefact:
 
     def with_form(self, form: str) -> Artefact:
         """The same artefact run by these loops: numpy or numba. They give the same bits."""
-        return Artefact(self.model, self.decisions, self.compiled, self.data, self.sha256, form, self.codes)
+        return replace(self, form=form)
 
     def run(self, columns: object, *, at: Instants = None) -> Outcome:
         """Decide many rows, given as an Arrow table or as a mapping of arrays. Refused: MissingInput, BadInput."""
+        return self.decide(self.held(columns), at=at)
+
+    def held(self, columns: object) -> Held:
+        """Columns read once, as the loops know them: they may be decided many times. Refused: MissingInput, BadInput."""
         given = _mapping(columns)
-        program = self.compiled.program
         read = [held_column(one, column(given, one.name), codes) for one, codes in zip(self.fields, self.codes, strict=True)]
         lengths = {len(values) for values, _, _ in read}
         if len(lengths) > 1:
@@ -78,52 +97,73 @@ class Artefact:
         n = lengths.pop() if lengths else 1
         values = np.array([one for one, _, _ in read], np.int64).reshape(len(read), n)
         nulls = np.array([one for _, one, _ in read], bool).reshape(len(read), n)
-        left = sorted({row for _, _, rows in read for row in rows})
-        kernels = self._kernels()
-        keeps = self._keeps()
+        return Held(given, values, nulls, frozenset(row for _, _, rows in read for row in rows))
+
+    def decide(self, held: Held, *, at: Instants = None) -> Outcome:
+        """Decide rows that were read by `held`."""
+        program, values, nulls, given, left = self.compiled.program, held.values, held.nulls, held.given, held.left
+        n = values.shape[1]
+        kernels = self.kernels()
+        keeps = self.keeps
         if kernels is None:
             registers, marks, codes, fired = plain.run(program, values, nulls)
-            return Outcome(self, n, codes, fired, registers[keeps], marks[keeps], given, at, frozenset(left))
+            return Outcome(self, n, codes, fired, registers[keeps], marks[keeps], given, at, left)
         codes = np.zeros((len(program["tables"]), n), np.int32)
         fired = np.zeros((program.fired_words, n), np.uint64)
         kept, marks = np.zeros((len(keeps), n), np.int64), np.zeros((len(keeps), n), bool)
-        arrays = [program[name] for name in kernels.ORDER]
-        kernels.decide_all(values, nulls, kept, marks, codes, fired, keeps, *arrays, program.registers)
-        return Outcome(self, n, codes, fired, kept, marks, given, at, frozenset(left))
+        kernels.decide_all(values, nulls, kept, marks, codes, fired, keeps, program.registers, *self._arrays(kernels))
+        return Outcome(self, n, codes, fired, kept, marks, given, at, left)
 
     def one(self, row: Mapping[str, object], *, at: Instants = None) -> Outcome:
         """Decide one row. Refused: MissingInput, BadInput."""
-        program = self.compiled.program
-        registers, marks = np.zeros(program.registers, np.int64), np.zeros(program.registers, bool)
-        left: frozenset[int] = frozenset()
-        for place, (one, codes) in enumerate(zip(self.fields, self.codes, strict=True)):
-            if one.name not in row:
-                raise MissingInput(column=one.name)
-            try:
-                number = held(one, row[one.name], codes)
-            except Trouble:
-                number, left = None, frozenset({0})
-            if number is None:
-                marks[place] = True
-            else:
-                registers[place] = number
-        kernels = self._kernels()
-        keeps = self._keeps()
+        values, nulls, left = self._read_one(row)
+        program, keeps = self.compiled.program, self.keeps
+        kernels = self.kernels()
         if kernels is None:
-            inputs = len(self.fields)
-            told, told_marks, codes_, fired_ = plain.run(program, registers[:inputs, None], marks[:inputs, None])
-            return Outcome(self, 1, codes_, fired_, told[keeps], told_marks[keeps], row, at, left)
-        table_codes = np.zeros(len(program["tables"]), np.int32)
-        fired = np.zeros(program.fired_words, np.uint64)
-        places = np.zeros(len(program["lookups"]) + 1, np.int64)
-        kernels.decide(registers, marks, table_codes, fired, places, *(program[name] for name in kernels.ORDER))
-        return Outcome(self, 1, table_codes[:, None], fired[:, None], registers[keeps][:, None], marks[keeps][:, None], row, at, left)
+            inputs = len(values)
+            registers, marks, codes, fired = plain.run(program, np.array(values, np.int64).reshape(inputs, 1), np.array(nulls, bool).reshape(inputs, 1))
+            return Outcome(self, 1, codes, fired, registers[keeps], marks[keeps], row, at, left)
+        registers, marks = np.zeros((program.registers, 1), np.int64), np.zeros((program.registers, 1), bool)
+        registers[: len(values), 0], marks[: len(nulls), 0] = values, nulls
+        codes = np.zeros((len(program["tables"]), 1), np.int32)
+        fired = np.zeros((program.fired_words, 1), np.uint64)
+        places = np.zeros((len(program["lookups"]) + 1, 1), np.int64)
+        kernels.decide(1, registers, marks, codes, fired, places, *self._arrays(kernels))
+        return Outcome(self, 1, codes, fired, registers[keeps], marks[keeps], row, at, left)
 
-    def _keeps(self) -> Array:
-        """The registers that decisions stand in, in the order of the forms."""
-        return np.array([form.place for form in self.compiled.forms.values() if isinstance(form, Register)], np.int64)
+    def _read_one(self, row: Mapping[str, object]) -> tuple[list[int], list[bool], frozenset[int]]:
+        """One row as int64 and marks of null; row 0 is left to the interpreter where a value is too fine."""
+        values: list[int] = []
+        nulls: list[bool] = []
+        left: frozenset[int] = frozenset()
+        for name, is_text, power, bound, one, codes in self.readers:
+            if name not in row:
+                raise MissingInput(column=name)
+            value = row[name]
+            number: int | None
+            if is_text and type(value) is str:
+                number = codes.get(value, len(codes))
+            elif power and type(value) is float and (scaled := value * power).is_integer() and -bound <= scaled <= bound:
+                number = int(scaled)  # a product that is whole is the nearest: its error is far below a half
+            else:
+                try:
+                    number = held(one, value, codes)
+                except Trouble:
+                    number, left = None, frozenset({0})
+            nulls.append(number is None)
+            values.append(number or 0)
+        return values, nulls, left
 
-    def _kernels(self) -> ModuleType | None:
+    def _arrays(self, kernels: ModuleType) -> tuple[Array, ...]:
+        """The arrays of the program as the loops take them; the buckets are arranged when first asked for."""
+        if not self.loaded:
+            program = self.compiled.program
+            arrays = tuple(program[name] for name in kernels.ORDER)
+            self.loaded.append((*arrays, *kernels.arranged(program["lookups"], program["starts"])))
+        return self.loaded[0]
+
+    def kernels(self) -> ModuleType | None:
+        """The numba loops, or None where numpy runs the program."""
         if self.form == "numpy":
             return None
         try:
@@ -148,7 +188,14 @@ def compile(model: Model, decisions: Sequence[str], schema: object) -> Artefact:
 
 def _artefact(model: Model, decisions: tuple[str, ...], made: Compiled, data: bytes | mmap.mmap) -> Artefact:
     codes = tuple({text: place for place, text in enumerate(known)} for known in made.texts)
-    return Artefact(model, decisions, made, data, hashlib.sha256(data).hexdigest(), "", codes)
+    keeps = np.array([form.place for form in made.forms.values() if isinstance(form, Register)], np.int64)
+    readers = tuple(_reader(one, known) for one, known in zip(made.fields, codes, strict=True))
+    return Artefact(model, decisions, made, data, hashlib.sha256(data).hexdigest(), "", codes, {}, keeps, readers)
+
+
+def _reader(one: Field, codes: dict[str, int]) -> Reader:
+    is_loose = one.kind == "number" and one.precision <= FLOAT_DIGITS_MAX
+    return one.name, one.kind in {"category", "string"}, float(10**one.scale) if is_loose else 0.0, float(one.bound) if is_loose else 0.0, one, codes
 
 
 def _mapping(columns: object) -> Mapping[str, object]:

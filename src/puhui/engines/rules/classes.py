@@ -186,7 +186,11 @@ Ask = Callable[[object], bool | None]
 def answers(ask: Ask, marks: list[object], whole: Partition, domain: Domain) -> list[bool | None]:
     """What a test says of every class of a partition. It is asked once for each class that its own landmarks make."""
     if whole.is_direct:
-        return [ask(one) for one in whole.values]
+        own_texts = {one for one in marks if isinstance(one, str)}
+        if domain.kind == "boolean":
+            return [ask(one) for one in whole.values]
+        other = ask(other_text([*own_texts, *domain.texts]))
+        return [*(ask(one) if one in own_texts else other for one in whole.values[:-1]), ask(None)]
     own = partition(marks, domain)
     told = [ask(one) for one in own.values]
     starts = [int(one) for one in own.starts]

@@ -11,79 +11,62 @@ import numpy as np
 from numba import njit
 
 Array = np.ndarray[Any, Any]
+BLOCK = 256
+"""Rows that are decided together: their registers stay in the cache."""
+BUCKETS_MAX = 4096
+PLACES = np.zeros(64, np.int64)
+"""Where a single bit stands, by the top six bits of its product with a de Bruijn number."""
+for _place in range(64):
+    PLACES[((1 << _place) * 0x022FDD63CC95386D & 0xFFFFFFFFFFFFFFFF) >> 58] = _place
 
 
 @njit(cache=True, nogil=True)
-def _row_of(lookup: int, registers: Array, marks: Array, lookups: Array, starts: Array, rows: Array) -> Any:
-    """What the class of a register stands for."""
-    register = lookups[lookup, 0]
-    last = lookups[lookup, 4] + lookups[lookup, 5] - 1
-    if marks[register]:
-        return rows[last]
-    value = registers[register]
+def _rows_of(
+    lookup: int, n: int, values: Array, nulls: Array, out: Array, lookups: Array, starts: Array, rows: Array, buckets: Array, bucket: Array
+) -> None:
+    """Write what the class of each of n values stands for. A bucket says at which class its values begin; few steps are left from there.
+
+    All that belongs to the lookup is read once: the loop itself touches five flat arrays.
+    """
+    first_row, number, first = lookups[lookup, 4], lookups[lookup, 3], lookups[lookup, 2]
+    of_null = rows[first_row + lookups[lookup, 5] - 1]
     if lookups[lookup, 1]:
-        return rows[lookups[lookup, 4] + value]
-    low = lookups[lookup, 2]
-    first = low
-    high = low + lookups[lookup, 3]
-    while low < high:
-        middle = (low + high) >> 1
-        if starts[middle] <= value:
-            low = middle + 1
+        for row in range(n):
+            out[row] = of_null if nulls[row] else rows[first_row + values[row]]
+        return
+    below, above = rows[first_row], rows[first_row + number]
+    if number == 0:
+        for row in range(n):
+            out[row] = of_null if nulls[row] else below
+        return
+    low, high, begin, shift = starts[first], starts[first + number - 1], buckets[lookup, 0], buckets[lookup, 1]
+    for row in range(n):
+        value = values[row]
+        if nulls[row]:
+            out[row] = of_null
+        elif value < low:
+            out[row] = below
+        elif value >= high:
+            out[row] = above
         else:
-            high = middle
-    return rows[lookups[lookup, 4] + low - first]
+            place = bucket[begin + ((value - low) >> shift)]
+            if shift:
+                while starts[first + place] <= value:
+                    place += 1
+            out[row] = rows[first_row + place]
 
 
 @njit(cache=True, nogil=True)
 def _lowest(word: Any) -> Any:
     """The place of the lowest bit that is set; the word is not 0."""
-    place = 0
-    if word & np.uint64(0xFFFFFFFF) == 0:
-        word >>= np.uint64(32)
-        place += 32
-    if word & np.uint64(0xFFFF) == 0:
-        word >>= np.uint64(16)
-        place += 16
-    if word & np.uint64(0xFF) == 0:
-        word >>= np.uint64(8)
-        place += 8
-    if word & np.uint64(0xF) == 0:
-        word >>= np.uint64(4)
-        place += 4
-    if word & np.uint64(0x3) == 0:
-        word >>= np.uint64(2)
-        place += 2
-    if word & np.uint64(0x1) == 0:
-        place += 1
-    return place
+    return PLACES[((word & (~word + np.uint64(1))) * np.uint64(0x022FDD63CC95386D)) >> np.uint64(58)]
 
 
 @njit(cache=True, nogil=True)
-def _table(
-    number: int,
-    registers: Array,
-    marks: Array,
-    fired: Array,
-    places: Array,
-    lookups: Array,
-    starts: Array,
-    rows: Array,
-    tables: Array,
-    masks: Array,
-    groups: Array,
-) -> Any:
-    """Decide one table for one row; give its code. `places` is room for the masks' places."""
-    first, count, words, mode = tables[number, 0], tables[number, 1], tables[number, 2], tables[number, 3]
+def _settle(number: int, places: Array, row: int, fired: Array, tables: Array, masks: Array, groups: Array) -> Any:
+    """The code of one table for one row, once the places of its masks are known."""
+    count, words, mode = tables[number, 1], tables[number, 2], tables[number, 3]
     rules, kept = tables[number, 4], tables[number, 6]
-    for one in range(count):
-        row = _row_of(first + one, registers, marks, lookups, starts, rows)
-        if row < 0:
-            if kept >= 0:
-                for word in range(words):
-                    fired[kept + word] = np.uint64(0)
-            return -2
-        places[one] = lookups[first + one, 6] + row * words
     code = 0
     group = -1
     for word in range(words):
@@ -91,11 +74,9 @@ def _table(
         if word == words - 1 and rules % 64:
             live = (np.uint64(1) << np.uint64(rules % 64)) - np.uint64(1)
         for one in range(count):
-            live &= masks[places[one] + word]
-            if live == 0:
-                break
+            live &= masks[places[one, row] + word]
         if kept >= 0:
-            fired[kept + word] = live
+            fired[kept + word, row] = live
         if live == 0:
             continue
         if code == 0:
@@ -119,11 +100,87 @@ def _table(
 
 
 @njit(cache=True, nogil=True)
+def _table(
+    number: int,
+    n: int,
+    registers: Array,
+    marks: Array,
+    codes: Array,
+    fired: Array,
+    places: Array,
+    lookups: Array,
+    starts: Array,
+    rows: Array,
+    tables: Array,
+    masks: Array,
+    groups: Array,
+    buckets: Array,
+    bucket: Array,
+) -> None:
+    """Decide one table for a block of rows. `places` (lookups, rows) is room for the places of the masks."""
+    first, count, words = tables[number, 0], tables[number, 1], tables[number, 2]
+    kept, rules = tables[number, 6], tables[number, 4]
+    is_wrong = False
+    for one in range(count):
+        lookup = first + one
+        register, start = lookups[lookup, 0], lookups[lookup, 6]
+        own = places[one]
+        _rows_of(lookup, n, registers[register], marks[register], own, lookups, starts, rows, buckets, bucket)
+        for row in range(n):
+            is_wrong |= own[row] < 0
+            own[row] = start + own[row] * words if own[row] >= 0 else -1
+    if words == 1 and tables[number, 3] == 0 and not is_wrong:
+        whole = np.uint64(0xFFFFFFFFFFFFFFFF)
+        if rules % 64:
+            whole = (np.uint64(1) << np.uint64(rules % 64)) - np.uint64(1)
+        lives = np.full(n, whole, np.uint64)
+        for one in range(count):
+            own = places[one]
+            for row in range(n):
+                lives[row] &= masks[own[row]]
+        told = codes[number]
+        for row in range(n):
+            live = lives[row]
+            bit = live & (~live + np.uint64(1))
+            told[row] = PLACES[(bit * np.uint64(0x022FDD63CC95386D)) >> np.uint64(58)] + 1 if live else 0
+        return
+    if tables[number, 3] == 0 and not is_wrong and words:
+        last = words - 1
+        whole = np.uint64(0xFFFFFFFFFFFFFFFF)
+        if rules % 64:
+            whole = (np.uint64(1) << np.uint64(rules % 64)) - np.uint64(1)
+        for row in range(n):
+            code = 0
+            for word in range(words):
+                live = whole if word == last else np.uint64(0xFFFFFFFFFFFFFFFF)
+                for one in range(count):
+                    live &= masks[places[one, row] + word]
+                if live:
+                    bit = live & (~live + np.uint64(1))
+                    code = word * 64 + PLACES[(bit * np.uint64(0x022FDD63CC95386D)) >> np.uint64(58)] + 1
+                    break
+            codes[number, row] = code
+        return
+    for row in range(n):
+        wrong = False
+        for one in range(count):
+            wrong |= places[one, row] < 0
+        if wrong:
+            codes[number, row] = -2
+            if kept >= 0:
+                for word in range(words):
+                    fired[kept + word, row] = np.uint64(0)
+        else:
+            codes[number, row] = _settle(number, places, row, fired, tables, masks, groups)
+
+
+@njit(cache=True, nogil=True)
 def _gather(
     how: int,
     table: int,
     output: int,
     code: int,
+    row: int,
     fired: Array,
     tables: Array,
     outputs: Array,
@@ -137,7 +194,7 @@ def _gather(
     total, begun, broken = np.int64(0), False, False
     count = np.int64(0)
     for word in range(tables[table, 2]):
-        left = fired[tables[table, 6] + word]
+        left = fired[tables[table, 6] + word, row]
         while left:
             place = start + word * 64 + _lowest(left) + 3
             answer = answers[place]
@@ -171,6 +228,7 @@ def _compare(left: Any, right: Any, sign: int) -> Any:
 
 @njit(cache=True, nogil=True)
 def decide(
+    n: int,
     registers: Array,
     marks: Array,
     codes: Array,
@@ -187,56 +245,80 @@ def decide(
     answers: Array,
     nulls: Array,
     outputs: Array,
+    buckets: Array,
+    bucket: Array,
 ) -> None:
-    """Decide one row. `registers` and `marks` begin with the inputs; all four are written."""
+    """Decide a block of n rows. `registers` and `marks` (registers, rows) begin with the inputs; all four are written."""
     for step in range(len(steps)):
         op, dst, a, b, c = steps[step, 0], steps[step, 1], steps[step, 2], steps[step, 3], steps[step, 4]
-        value: Any = np.int64(0)
-        null = False
         if op == 0:
-            codes[a] = _table(a, registers, marks, fired, places, lookups, starts, rows, tables, masks, groups)
-            continue
-        if op == 1:
-            value, null = constants[a], b != 0
+            _table(a, n, registers, marks, codes, fired, places, lookups, starts, rows, tables, masks, groups, buckets, bucket)
+        elif op == 1:
+            for row in range(n):
+                registers[dst, row], marks[dst, row] = constants[a], b != 0
         elif op == 2:
-            value, null = registers[a] + registers[b], marks[a] or marks[b]
+            for row in range(n):
+                null = marks[a, row] | marks[b, row]
+                marks[dst, row] = null
+                registers[dst, row] = 0 if null else registers[a, row] + registers[b, row]
         elif op == 3:
-            value, null = registers[a] - registers[b], marks[a] or marks[b]
+            for row in range(n):
+                null = marks[a, row] | marks[b, row]
+                marks[dst, row] = null
+                registers[dst, row] = 0 if null else registers[a, row] - registers[b, row]
         elif op == 4:
-            value, null = registers[a] * registers[b], marks[a] or marks[b]
+            for row in range(n):
+                null = marks[a, row] | marks[b, row]
+                marks[dst, row] = null
+                registers[dst, row] = 0 if null else registers[a, row] * registers[b, row]
         elif op == 5:
-            value, null = registers[a] * constants[b], marks[a]
+            by = constants[b]
+            for row in range(n):
+                marks[dst, row] = marks[a, row]
+                registers[dst, row] = registers[a, row] * by
         elif op == 6:
-            null = marks[a] or marks[b]
-            if c < 2 and null:
-                value, null = np.int64((marks[a] and marks[b]) == (c == 0)), False
-            else:
-                value = np.int64(_compare(registers[a], registers[b], c))
+            for row in range(n):
+                null = marks[a, row] | marks[b, row]
+                if c < 2 and null:
+                    registers[dst, row], marks[dst, row] = (marks[a, row] & marks[b, row]) == (c == 0), False
+                else:
+                    registers[dst, row] = 0 if null else _compare(registers[a, row], registers[b, row], c)
+                    marks[dst, row] = null
         elif op == 7:
-            no = (not marks[a] and registers[a] == 0) or (not marks[b] and registers[b] == 0)
-            null = not no and (marks[a] or marks[b])
-            value = np.int64(not no and not null)
+            for row in range(n):
+                no = (not marks[a, row] and registers[a, row] == 0) or (not marks[b, row] and registers[b, row] == 0)
+                null = not no and (marks[a, row] or marks[b, row])
+                registers[dst, row], marks[dst, row] = not no and not null, null
         elif op == 8:
-            yes = (not marks[a] and registers[a] == 1) or (not marks[b] and registers[b] == 1)
-            null = not yes and (marks[a] or marks[b])
-            value = np.int64(yes)
+            for row in range(n):
+                yes = (not marks[a, row] and registers[a, row] == 1) or (not marks[b, row] and registers[b, row] == 1)
+                registers[dst, row], marks[dst, row] = yes, not yes and (marks[a, row] or marks[b, row])
         elif op == 9:
-            value, null = 1 - registers[a], marks[a]
+            for row in range(n):
+                marks[dst, row] = marks[a, row]
+                registers[dst, row] = 0 if marks[a, row] else 1 - registers[a, row]
         elif op == 10:
-            found = _row_of(a, registers, marks, lookups, starts, rows)
-            value, null = np.int64(found == 1), found == 2
+            _rows_of(a, n, registers[lookups[a, 0]], marks[lookups[a, 0]], places[0], lookups, starts, rows, buckets, bucket)
+            for row in range(n):
+                registers[dst, row], marks[dst, row] = places[0, row] == 1, places[0, row] == 2
         elif op == 11:
-            taken = b if not marks[a] and registers[a] == 1 else c
-            value, null = registers[taken], marks[taken]
+            for row in range(n):
+                taken = b if not marks[a, row] and registers[a, row] == 1 else c
+                registers[dst, row], marks[dst, row] = registers[taken, row], marks[taken, row]
         elif op == 12:
-            value, null = registers[a], marks[a] or _row_of(b, registers, marks, lookups, starts, rows) == 0
+            _rows_of(b, n, registers[lookups[b, 0]], marks[lookups[b, 0]], places[0], lookups, starts, rows, buckets, bucket)
+            for row in range(n):
+                null = marks[a, row] or places[0, row] == 0
+                registers[dst, row], marks[dst, row] = 0 if null else registers[a, row], null
         elif op == 13:
-            place = outputs[b, 0] + codes[a] + 2
-            value, null = answers[place], nulls[place] != 0
+            for row in range(n):
+                place = outputs[b, 0] + codes[a, row] + 2
+                null = nulls[place] != 0
+                registers[dst, row], marks[dst, row] = 0 if null else answers[place], null
         else:
-            value, null = _gather(c, a, b, codes[a], fired, tables, outputs, answers, nulls)
-        registers[dst] = np.int64(0) if null else value
-        marks[dst] = null
+            for row in range(n):
+                value, null = _gather(c, a, b, codes[a, row], row, fired, tables, outputs, answers, nulls)
+                registers[dst, row], marks[dst, row] = 0 if null else value, null
 
 
 @njit(cache=True, nogil=True)
@@ -248,6 +330,7 @@ def decide_all(
     all_codes: Array,
     all_fired: Array,
     keeps: Array,
+    registers_number: int,
     steps: Array,
     constants: Array,
     lookups: Array,
@@ -259,27 +342,55 @@ def decide_all(
     answers: Array,
     nulls: Array,
     outputs: Array,
-    registers_number: int,
+    buckets: Array,
+    bucket: Array,
 ) -> None:
-    """Decide many rows. `keeps` names the registers whose values are wanted; they are written to `kept`, one row each."""
-    registers = np.zeros(registers_number, np.int64)
-    marks = np.zeros(registers_number, np.bool_)
-    codes = np.zeros(len(tables), np.int32)
-    fired = np.zeros(len(all_fired), np.uint64)
-    places = np.zeros(len(lookups) + 1, np.int64)
-    for row in range(values.shape[1]):
+    """Decide many rows, a block at a time. `keeps` names the registers whose values are wanted; they are written to `kept`."""
+    registers = np.zeros((registers_number, BLOCK), np.int64)
+    marks = np.zeros((registers_number, BLOCK), np.bool_)
+    codes = np.zeros((len(tables), BLOCK), np.int32)
+    fired = np.zeros((len(all_fired), BLOCK), np.uint64)
+    places = np.zeros((len(lookups) + 1, BLOCK), np.int64)
+    total = values.shape[1]
+    for start in range(0, total, BLOCK):
+        n = min(BLOCK, total - start)
         for column in range(values.shape[0]):
-            registers[column] = values[column, row]
-            marks[column] = given_nulls[column, row]
-        decide(registers, marks, codes, fired, places, steps, constants, lookups, starts, rows, tables, masks, groups, answers, nulls, outputs)
+            for row in range(n):
+                registers[column, row] = values[column, start + row]
+                marks[column, row] = given_nulls[column, start + row]
+        decide(
+            n, registers, marks, codes, fired, places,
+            steps, constants, lookups, starts, rows, tables, masks, groups, answers, nulls, outputs, buckets, bucket,
+        )  # fmt: skip
         for one in range(len(codes)):
-            all_codes[one, row] = codes[one]
+            for row in range(n):
+                all_codes[one, start + row] = codes[one, row]
         for one in range(len(fired)):
-            all_fired[one, row] = fired[one]
+            for row in range(n):
+                all_fired[one, start + row] = fired[one, row]
         for one in range(len(keeps)):
-            kept[one, row] = registers[keeps[one]]
-            kept_nulls[one, row] = marks[keeps[one]]
+            for row in range(n):
+                kept[one, start + row] = registers[keeps[one], row]
+                kept_nulls[one, start + row] = marks[keeps[one], row]
 
 
 ORDER = ("steps", "constants", "lookups", "starts", "rows", "tables", "masks", "groups", "answers", "answer_nulls", "outputs")
 """In which order the loops take the arrays of a program."""
+
+
+def arranged(lookups: Array, starts: Array) -> tuple[Array, Array]:
+    """Buckets over the break points of every ordered lookup: (place, shift) of each, and at which class each bucket begins."""
+    buckets = np.zeros((len(lookups), 2), np.int64)
+    told: list[Array] = []
+    length = 0
+    for number, (_, is_direct, first, count, _, _, _) in enumerate(lookups.tolist()):
+        if is_direct or count == 0:
+            continue
+        own = starts[first : first + count]
+        width = int(own[-1]) - int(own[0])
+        shift = max(0, (width // BUCKETS_MAX).bit_length())
+        begins = [int(own[0]) + (place << shift) for place in range((width >> shift) + 1)]
+        buckets[number] = length, shift
+        told.append(np.searchsorted(own, np.array(begins, np.int64), side="right"))
+        length += len(begins)
+    return buckets, np.concatenate([np.zeros(0, np.int64), *told]).astype(np.int64)

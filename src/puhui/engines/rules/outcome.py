@@ -67,6 +67,15 @@ class Outcome:
             return []
         return [rule + 1 for rule in self._chosen(form, row)]
 
+    def first_fired(self, row: int = 0) -> dict[str, int]:
+        """For every table that was asked for, the first rule that fired (from 1; 0: none), read straight from the codes."""
+        told = {}
+        for name, form in self.artefact.compiled.forms.items():
+            if isinstance(form, TableForm):
+                code = int(self.codes[form.table, row])
+                told[name] = form.ranks[code - 1] + 1 if code > 0 else 0
+        return told
+
     def diagnostics(self, decision: str, row: int = 0) -> list[Diagnostic]:
         """Why anything in the decision is null. Refused: UnknownDecision."""
         self._form(decision)
