@@ -55,7 +55,9 @@ class Reaper:
         if victim == "postgres":
             if pid := self.stand.database.pid:
                 os.kill(pid, signal.SIGKILL)
-            self.stand.database.revive()
+            until = time.monotonic() + PATIENCE_S
+            while not self.stand.database.revive() and time.monotonic() < until:
+                time.sleep(0.05)  # a killed process is there for a moment yet
             return
         process = self.stand.platform if victim == "platform" else self.stand.worker
         assert process is not None
