@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, Lazy]] = {
         "replay": Lazy("puhui.cli.deciding:replay", "Run decisions again from stored inputs, and compare to the byte."),
         "rules": Lazy("puhui.cli.ruling:rules", "Check, run, compare, lint and explain a policy written in DMN."),
         "fit": Lazy("puhui.cli.deciding:fit", "Fit the scorecard on a former lender's book."),
+        "variables": Lazy("puhui.cli.deriving:variables_group", "Derived variables: list, explain, compute, compare catalogues."),
     },
     "Proofs": {
         "demo": Lazy("puhui.cli.proving:demo", "The closed loop: a thousand people, six months, checked by others."),

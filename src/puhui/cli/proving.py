@@ -102,6 +102,18 @@ def rules_parity(*, models: int, rows: int, seed: int, as_json: bool) -> None:
     show(told, as_json=as_json, is_good=told["differing"] == 0 and told["mutants"] == told["mutants_caught"])
 
 
+@verify.command("variables")
+@click.option("--n", "number", type=click.IntRange(1), default=200_000, show_default=True, help="How many values to compare, at least.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@JSON
+def variables_parity(*, number: int, seed: int, as_json: bool) -> None:
+    """Compare derived variables of nasty histories with their slow twin, bit by bit, and plant wrong kernels. Exit status 1 if any bit differs."""
+    from puhui.proofs import variables as proof
+
+    told = proof.verify(number, seed)
+    show(told, as_json=as_json, is_good=not (told["differing"] or told["missed"] or told["uncompiled_differs"]))
+
+
 @click.command()
 @click.option("--kills", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--people", type=click.IntRange(1, 100_000), default=150, show_default=True)
@@ -135,6 +147,30 @@ def apply(*, seconds: int, per_s: int, seed: int, as_json: bool) -> None:
     with _house(None) as (home, _):
         told = asyncio.run(proof.run(home, seconds=seconds, per_s=per_s, seed=seed))
     show(told, as_json=as_json)
+
+
+@bench.command("variables")
+@click.option("--people", type=click.IntRange(10, 100_000), default=1000, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True)
+@JSON
+def variables_bench(*, people: int, seed: int, as_json: bool) -> None:
+    """Measure 103,920 derived variables of one person, of many, and of the peers on what they can express."""
+    from puhui.proofs import bench_variables as proof
+
+    show(proof.run(people=people, seed=seed), as_json=as_json)
+
+
+@bench.command("rules")
+@click.option("--rows", type=click.IntRange(1000, 10_000_000), default=200_000, show_default=True)
+@click.option("--singles", type=click.IntRange(100, 100_000), default=2000, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@JSON
+def rules_speed(*, rows: int, singles: int, seed: int, as_json: bool) -> None:
+    """Measure the rules engine on its seeded workloads; a sample of the outcomes is compared with the interpreter's first."""
+    from puhui.proofs import bench_rules as proof
+
+    told = proof.run(rows, singles, seed)
+    show(told, as_json=as_json, is_good=told["wrong"] == 0)
 
 
 def _tell(*, people: int, months: int, seed: int, faults: bool, home: Path | None) -> dict[str, Any]:

@@ -1,0 +1,43 @@
+"""The variables on the command line."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from click.testing import CliRunner
+
+from puhui.cli.main import puhui
+from puhui.engines import variables
+
+DAY = 86_400_000_000
+
+
+def told(*words):
+    answer = CliRunner().invoke(puhui, ["variables", *words])
+    assert answer.exit_code == 0, answer.output
+    return json.loads(answer.output.splitlines()[-1])
+
+
+def test_a_variable_is_found_and_explained():
+    found = told("list", "--table", "txn", "--search", "工资", "--limit", "3", "--json")
+    assert found["declared"] >= 100_000
+    assert all("salary" in name for name in found["names"])
+    said = told("explain", "txn.amount.sum.33d[channel=app]", "--json")
+    assert said["zh"] == "近33天手机渠道交易金额合计（分）"
+    assert (said["ordinal"], said["consent"]) == (None, "financial-account")
+
+
+def test_a_folder_of_tables_becomes_a_table_of_answers(tmp_path):
+    rows = {"person": [7, 7, 9], "event_id": [1, 2, 1], "event_time": [DAY, 2 * DAY, 3 * DAY], "known_time": [DAY, 2 * DAY, 3 * DAY], "due": [100, 200, 300],
+            "paid": [100, None, 300], "late_days": [0, 1, 2], "status": ["late"] * 3, "method": ["card"] * 3, "product": ["farm"] * 3, "loan": ["l"] * 3}  # fmt: skip
+    pq.write_table(pa.table(rows), tmp_path / "repayment.parquet")
+    out = tmp_path / "out.parquet"
+    words = ("--as-of", "1970-01-05T00:00:00+00:00", "--name", "repayment.due.sum.7d", "--name", "bureau.count.7d", "--out", str(out), "--json")
+    assert told("compute", "--from", str(tmp_path), *words)["people"] == 2
+    assert pq.read_table(out).column("repayment.due.sum.7d").to_pylist() == [300.0, 300.0]
+
+
+def test_a_catalogue_differs_from_itself_in_nothing(tmp_path):
+    twin = tmp_path / "twin.toml"
+    twin.write_text(variables.lending().to_toml(), encoding="utf-8")
+    assert told("diff", str(twin), "--json") == {"added": [], "retired": [], "changed": []}
