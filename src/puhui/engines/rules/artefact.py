@@ -64,6 +64,8 @@ class Artefact:
     """The registers that decisions stand in, in the order of the forms."""
     readers: tuple[Reader, ...] = field(default=(), repr=False)
     loaded: list[tuple[Array, ...]] = field(default_factory=list, repr=False)
+    tables: tuple[tuple[str, TableForm], ...] = field(default=(), repr=False)
+    """The decisions that are tables of the program."""
 
     def to_bytes(self) -> bytes:
         """The canonical bytes, which `sha256` names."""
@@ -189,8 +191,9 @@ def compile(model: Model, decisions: Sequence[str], schema: object) -> Artefact:
 def _artefact(model: Model, decisions: tuple[str, ...], made: Compiled, data: bytes | mmap.mmap) -> Artefact:
     codes = tuple({text: place for place, text in enumerate(known)} for known in made.texts)
     keeps = np.array([form.place for form in made.forms.values() if isinstance(form, Register)], np.int64)
+    tables = tuple((name, form) for name, form in made.forms.items() if isinstance(form, TableForm))
     readers = tuple(_reader(one, known) for one, known in zip(made.fields, codes, strict=True))
-    return Artefact(model, decisions, made, data, hashlib.sha256(data).hexdigest(), "", codes, {}, keeps, readers)
+    return Artefact(model, decisions, made, data, hashlib.sha256(data).hexdigest(), "", codes, {}, keeps, readers, [], tables)
 
 
 def _reader(one: Field, codes: dict[str, int]) -> Reader:

@@ -6,10 +6,10 @@ texts has a class for each text that is named, one for any other, and one for nu
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
 
 import numpy as np
 
@@ -181,23 +181,22 @@ def _value(tick: Decimal, domain: Domain) -> object:
 
 
 Ask = Callable[[object], bool | None]
+Codes = np.ndarray[Any, np.dtype[np.int8]]
 
 
-def answers(ask: Ask, marks: list[object], whole: Partition, domain: Domain) -> list[bool | None]:
-    """What a test says of every class of a partition. It is asked once for each class that its own landmarks make."""
+def answers(ask: Ask, marks: list[object], whole: Partition, domain: Domain) -> Codes:
+    """What a test says of every class of a partition: 0, 1, or 2 for null. It is asked once for each class that its own landmarks make."""
+    if domain.kind == "boolean":
+        return _coded([ask(one) for one in whole.values])
     if whole.is_direct:
         own_texts = {one for one in marks if isinstance(one, str)}
-        if domain.kind == "boolean":
-            return [ask(one) for one in whole.values]
         other = ask(other_text([*own_texts, *domain.texts]))
-        return [*(ask(one) if one in own_texts else other for one in whole.values[:-1]), ask(None)]
+        return _coded([*(ask(one) if one in own_texts else other for one in whole.values[:-1]), ask(None)])
     own = partition(marks, domain)
-    told = [ask(one) for one in own.values]
-    starts = [int(one) for one in own.starts]
-    spread: list[bool | None] = []
-    bounds = [INT_MIN, *(int(one) for one in whole.starts)]
-    for begin in bounds:
-        spread.append(told[bisect_right(starts, begin)])
-    return [*spread, told[-1]]
+    told = _coded([ask(one) for one in own.values])
+    begins = np.concatenate([np.array([INT_MIN], np.int64), whole.starts])
+    return np.append(told[np.searchsorted(own.starts, begins, side="right")], told[-1])
 
 
+def _coded(told: list[bool | None]) -> Codes:
+    return np.array([2 if one is None else int(one) for one in told], np.int8)

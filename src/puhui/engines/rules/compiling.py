@@ -305,8 +305,7 @@ class _Compiler:
             raise Slow(f"{tests.span.text[:60]} is not the same on whole classes")
         whole = partition(marks, register.domain)
         told = answers(_quiet(ask), marks, whole, register.domain)
-        rows = np.array([2 if one is None else int(one) for one in told])
-        lookup = self.writer.lookup(register.place, is_direct=whole.is_direct, starts=whole.starts, rows=rows)
+        lookup = self.writer.lookup(register.place, is_direct=whole.is_direct, starts=whole.starts, rows=told)
         return Register(self.writer.step(Op.LOOK, lookup), Domain("boolean"))
 
     def _if(self, node: If) -> Register:
@@ -381,7 +380,7 @@ class _Compiler:
                 continue
             if key not in known:
                 told = answers(lambda value, tests=tests: self.run.passes(tests, seen(value), scope), [*cells[key][0], *every], whole, register.domain)  # type: ignore[misc]
-                known[key] = np.array([one is True for one in told], np.uint8)
+                known[key] = (told == 1).astype(np.uint8)
             bits[:, place] = known[key]
         rows, masks = _distinct(bits)
         if column.allowed is not None:
@@ -392,7 +391,7 @@ class _Compiler:
                 return fitted is None or self.run.passes(allowed, fitted, scope) is True
 
             fine = answers(is_allowed, every, whole, register.domain)
-            rows = np.where(np.array(fine, bool), rows, -1)
+            rows = np.where(fine == 1, rows, -1)
         self.run.diagnostics.clear()
         self.writer.lookup(register.place, is_direct=whole.is_direct, starts=whole.starts, rows=rows, masks=masks)
 

@@ -56,13 +56,32 @@ def _rows_of(
             out[row] = rows[first_row + place]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
+def _row_of_one(lookup: int, value: Any, null: Any, lookups: Array, starts: Array, rows: Array, buckets: Array, bucket: Array) -> Any:
+    """What the class of one value stands for: `_rows_of` without views of arrays, whose cost a single row would feel."""
+    first_row, number, first = lookups[lookup, 4], lookups[lookup, 3], lookups[lookup, 2]
+    place = lookups[lookup, 5] - 1
+    if not null:
+        if lookups[lookup, 1]:
+            place = value
+        elif number == 0 or value < starts[first]:
+            place = 0
+        elif value >= starts[first + number - 1]:
+            place = number
+        else:
+            place = bucket[buckets[lookup, 0] + ((value - starts[first]) >> buckets[lookup, 1])]
+            while starts[first + place] <= value:
+                place += 1
+    return rows[first_row + place]
+
+
+@njit(cache=True, nogil=True, inline="always")
 def _lowest(word: Any) -> Any:
     """The place of the lowest bit that is set; the word is not 0."""
     return PLACES[((word & (~word + np.uint64(1))) * np.uint64(0x022FDD63CC95386D)) >> np.uint64(58)]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _settle(number: int, places: Array, row: int, fired: Array, tables: Array, masks: Array, groups: Array) -> Any:
     """The code of one table for one row, once the places of its masks are known."""
     count, words, mode = tables[number, 1], tables[number, 2], tables[number, 3]
@@ -99,7 +118,7 @@ def _settle(number: int, places: Array, row: int, fired: Array, tables: Array, m
     return code
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _table(
     number: int,
     n: int,
@@ -121,7 +140,13 @@ def _table(
     first, count, words = tables[number, 0], tables[number, 1], tables[number, 2]
     kept, rules = tables[number, 6], tables[number, 4]
     is_wrong = False
-    for one in range(count):
+    for one in range(count if n == 1 else 0):
+        lookup = first + one
+        register = lookups[lookup, 0]
+        found = _row_of_one(lookup, registers[register, 0], marks[register, 0], lookups, starts, rows, buckets, bucket)
+        is_wrong |= found < 0
+        places[one, 0] = lookups[lookup, 6] + found * words if found >= 0 else -1
+    for one in range(0 if n == 1 else count):
         lookup = first + one
         register, start = lookups[lookup, 0], lookups[lookup, 6]
         own = places[one]
@@ -129,11 +154,13 @@ def _table(
         for row in range(n):
             is_wrong |= own[row] < 0
             own[row] = start + own[row] * words if own[row] >= 0 else -1
-    if words == 1 and tables[number, 3] == 0 and not is_wrong:
+    if words == 1 and n > 1 and tables[number, 3] == 0 and not is_wrong:
         whole = np.uint64(0xFFFFFFFFFFFFFFFF)
         if rules % 64:
             whole = (np.uint64(1) << np.uint64(rules % 64)) - np.uint64(1)
-        lives = np.full(n, whole, np.uint64)
+        lives = places[len(places) - 1].view(np.uint64)
+        for row in range(n):
+            lives[row] = whole
         for one in range(count):
             own = places[one]
             for row in range(n):
@@ -298,7 +325,10 @@ def decide(
                 marks[dst, row] = marks[a, row]
                 registers[dst, row] = 0 if marks[a, row] else 1 - registers[a, row]
         elif op == 10:
-            _rows_of(a, n, registers[lookups[a, 0]], marks[lookups[a, 0]], places[0], lookups, starts, rows, buckets, bucket)
+            if n == 1:
+                places[0, 0] = _row_of_one(a, registers[lookups[a, 0], 0], marks[lookups[a, 0], 0], lookups, starts, rows, buckets, bucket)
+            else:
+                _rows_of(a, n, registers[lookups[a, 0]], marks[lookups[a, 0]], places[0], lookups, starts, rows, buckets, bucket)
             for row in range(n):
                 registers[dst, row], marks[dst, row] = places[0, row] == 1, places[0, row] == 2
         elif op == 11:

@@ -69,12 +69,8 @@ class Outcome:
 
     def first_fired(self, row: int = 0) -> dict[str, int]:
         """For every table that was asked for, the first rule that fired (from 1; 0: none), read straight from the codes."""
-        told = {}
-        for name, form in self.artefact.compiled.forms.items():
-            if isinstance(form, TableForm):
-                code = int(self.codes[form.table, row])
-                told[name] = form.ranks[code - 1] + 1 if code > 0 else 0
-        return told
+        codes = self.codes[:, row].tolist()
+        return {name: form.ranks[code - 1] + 1 if (code := codes[form.table]) > 0 else 0 for name, form in self.artefact.tables}
 
     def diagnostics(self, decision: str, row: int = 0) -> list[Diagnostic]:
         """Why anything in the decision is null. Refused: UnknownDecision."""
