@@ -73,6 +73,7 @@ class Loop:
             if now >= to:
                 return
             dues = [due for due in (await self._next_due(), self._town_due()) if due is not None and due > now]
+            self.town.world.clock.move_to(min([*dues, to]))
             self.desk.clock.step_to(min([*dues, to]))
 
     async def recover(self) -> None:
@@ -103,6 +104,7 @@ class Resident:
     taps: int = 0
     offers: list[dict[str, Any]] = field(default_factory=list)
     tries: int = 1
+    visits: int = 0
 
     @property
     def customer_key(self) -> str:
@@ -137,10 +139,26 @@ class Resident:
             return told
 
     async def visit(self) -> None:
+        """Open a fresh visit by one of our own apps; a fault is met as by an app that sends it again."""
+        self.visits += 1
+        session_id = f"se-{self.n}" if self.visits == 1 else f"se-{self.n}-{self.visits}"
         entry = next(one for one in channels.entries().values() if one.kind.value == "app")
-        asked = enter.OpenSession(session_id=f"se-{self.n}", entry_id=entry.entry_id, kind="app", device=enter.DeviceSeen(device_id=f"dv-{self.n}"))
-        told = await enter.open_session(self.loop.desk, partner_id=f"entry-{entry.entry_id}", body=asked, key=f"se-{self.n}")
-        self.secret = str(told["page_url"]).rsplit("/", 1)[-1]
+        asked = enter.OpenSession(session_id=session_id, entry_id=entry.entry_id, kind="app", device=enter.DeviceSeen(device_id=f"dv-{self.n}"))
+        for left in reversed(range(self.tries)):
+            try:
+                told = await enter.open_session(self.loop.desk, partner_id=f"entry-{entry.entry_id}", body=asked, key=session_id)
+            except (RuntimeError, ConnectionError):
+                if not left:
+                    raise
+                await self.loop.recover()
+            else:
+                self.secret = str(told["page_url"]).rsplit("/", 1)[-1]
+                return
+
+    async def come_back(self) -> None:
+        """Open a fresh visit and log in with a code."""
+        await self.visit()
+        await self.step("login", phone=self.loop.folk.phone(self.n), **(await self.code("login", phone=True)))
 
     async def code(self, purpose: str, *, subject: str = "", phone: bool = False) -> dict[str, str]:
         given = ({"phone": self.loop.folk.phone(self.n)} if phone else {}) | ({"subject": subject} if subject else {})
@@ -168,6 +186,9 @@ class Resident:
     async def settle_in(self) -> None:
         """Come in, say who one is, bind a card, and allow the looks that an application needs."""
         await self.visit()
+        await self.introduce()
+
+    async def introduce(self) -> None:
         folk = self.loop.folk
         await self.step("login", phone=folk.phone(self.n), **(await self.code("login", phone=True)))
         await self.consent("identity", "face", "financial_account", purpose="identity")
@@ -209,14 +230,18 @@ class Resident:
         contract_sha256 = (await self.step("confirm_cost", table_sha256=table_sha256))["show"]["contract_sha256"]
         watch.cost_confirmed(person=f"n{self.n}", table_sha256=table_sha256, contract_sha256=contract_sha256)
         told = await self.step("sign", contract_sha256=contract_sha256, **(await self.code("sign", subject=contract_sha256)))
+        told = await self.come_to_rest(told)
         assert told["state"] in {"paying", "active"}, told
-        await self.loop.pass_time(minutes=5)
-        return str(told["show"]["loan_id"])
+        for _ in range(60):
+            await self.loop.pass_time(minutes=5)
+            if loans := (await self.home())["loans"]:
+                return str(loans[-1]["loan_id"])
+        raise AssertionError("the money never came")
 
 
 @asynccontextmanager
-async def whole_loop(desk: Desk, *, people: int = 24) -> AsyncIterator[Loop]:
-    """Open both sides around a desk with nothing wired yet."""
+async def whole_loop(desk: Desk, *, people: int = 24, kind: type[Loop] = Loop) -> AsyncIterator[Loop]:
+    """Open both sides around a desk with nothing wired yet; `kind` is a Loop of the test's own."""
     with socket.create_server(("127.0.0.1", 0)) as door:
         url = f"http://127.0.0.1:{door.getsockname()[1]}"
         town = _open_town(desk, people, url)
@@ -229,7 +254,7 @@ async def whole_loop(desk: Desk, *, people: int = 24) -> AsyncIterator[Loop]:
         serving = asyncio.create_task(server.serve(sockets=[door]))
         try:
             async with aiohttp.ClientSession() as client:
-                loop = Loop(desk, town, url, client)
+                loop = kind(desk, town, url, client)
                 await loop.settle(desk.clock.now())
                 yield loop
         finally:

@@ -89,6 +89,9 @@ async def _accepted(work: Work, application: Application) -> StepAnswer:
         return StepAnswer(State.WAITING, ("cancel",), {"application_id": application.application_id}, poll_s=POLL_S)
     if agreement.reading.state is agreements.ReadingState.SIGNED:
         return StepAnswer(State.PAYING, ("cancel",), {"loan_id": agreement.loan_id}, poll_s=POLL_S)
+    customer_id, loan_id = agreement.customer_id, agreement.loan_id
+    if agreements.is_confirmed(agreement) and await agreements.is_being_signed(work, customer_id=customer_id, loan_id=loan_id):
+        return StepAnswer(State.WAITING, ("sign", "cancel"), {"loan_id": agreement.loan_id}, poll_s=POLL_S)
     return accept.table_shown(agreement)
 
 

@@ -201,10 +201,16 @@ async def _mirror(service: Service, partner_id: PartnerId, day: date) -> _Mirror
     if not isinstance(listed, Answer) or not listed.is_good:
         return None
     stem = f"funder-mirror-{partner_id}"
-    names = [DayFileName.parse(str(one["name"])) for one in listed.body.get("files", []) if str(one.get("name", "")).startswith(stem)]
-    newest = max((one for one in names if one.stem == stem), key=lambda one: one.revision, default=None)
+    names = [DayFileName.parse(name) for name in _names(listed.body.get("files")) if DayFileName.is_one(name)]
+    newest = max((one for one in names if (one.stem, one.day) == (stem, day)), key=lambda one: one.revision, default=None)
     answer = await service.get(f"/v1/files/{newest}") if newest else None
     return _read(str(newest), partner_id, answer.raw) if isinstance(answer, Answer) and answer.is_good else None
+
+
+def _names(files: object) -> list[str]:
+    """Give the names in a funder's list of files; what is no name there holds up nobody."""
+    entries = files if isinstance(files, list) else []
+    return [one["name"] for one in entries if isinstance(one, dict) and isinstance(one.get("name"), str)]
 
 
 def _read(name: str, partner_id: PartnerId, content: bytes) -> _Mirror:

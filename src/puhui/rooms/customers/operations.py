@@ -145,21 +145,40 @@ async def demand_usable(work: Work, customer_id: str) -> Customer:
 async def consent(
     work: Work, *, customer_id: str, session_id: str, wanted: Sequence[str], purpose: str, recipient: str, until: date
 ) -> list[Consent]:
-    """Take consents, one for each item, each with its own receipt. The day `until` is in. Raises BadField; then none is taken."""
+    """Take consents, one for each item, each with its own receipt. The day `until` is in. Raises BadField; then none is taken.
+
+    What was consented to in the same words in this visit already, and still stands, is that consent again: a request whose answer was lost
+    makes no second one that its sender never hears of.
+    """
     await store.lock_customer(work, customer_id)
     counts = await store.consent_counts(work, customer_id)
-    given = []
+    stands = {one.item: one for one in await _given_in(work, customer_id, session_id, purpose, until)} if counts else {}
+    given, fresh = [], []
     for code in dict.fromkeys(wanted):
         item, to = check_item(code, purpose=purpose, recipient=recipient, until=until, today=work.today)
+        if item.code in stands and stands[item.code].recipient == to:
+            given.append(stands[item.code])
+            continue
         consent_id = ids.derive("co", customer_id, customer_id, f"consent-{code}", counts.get(code, 0) + 1)
         draft = Consent(
             customer_id, consent_id, item.code, purpose, to, wording_version(), session_id, work.at, instant(until + DAY), ""
         )
         given.append(with_receipt(draft))
-    await store.add_consents(work, given)
-    for one in given:
+        fresh.append(given[-1])
+    await store.add_consents(work, fresh)
+    for one in fresh:
         work.emit(ConsentGiven(customer_id, one.consent_id, one.item, one.purpose, one.recipient))
     return given
+
+
+async def _given_in(work: Work, customer_id: str, session_id: str, purpose: str, until: date) -> list[Consent]:
+    """Give the consents of one visit for a purpose and until a day, as far as they still stand and their wording is the one of now."""
+    same = (session_id, purpose, wording_version(), instant(until + DAY))
+    return [
+        one
+        for one in await store.consents_of(work, customer_id)
+        if (one.session_id, one.purpose, one.wording, one.until) == same and one.withdrawn_at is None
+    ]
 
 
 async def withdraw(work: Work, *, customer_id: str, consent_id: str) -> Consent:
@@ -266,7 +285,7 @@ async def identify(
     """Write down who the person is, and give the customer he is: one person per id number.
 
     A newcomer whose id number is known already becomes that customer; his consents, phone and device go along. An account he had closed opens
-    anew: a person has one customer id for life.
+    anew: a person has one customer id for life. The same check of the same person again changes nothing and is told once.
     Raises: AnotherPerson (this account has another id number), PapersRunOut, AccountFrozenNow, WrongState.
     """
     if papers.expires_on < work.today:
@@ -286,7 +305,8 @@ async def identify(
     await store.set_living_place(work, customer_id, code=place, kind=place_kind)
     await store.see_device(work, customer_id, device_id)
     level = Level.BLOCKED if is_blocked else Level.BASIC
-    work.emit(IdentityVerified(customer_id, level.value, papers.expires_on))
+    if mine is None or mine.face_check_id != papers.face_check_id:
+        work.emit(IdentityVerified(customer_id, level.value, papers.expires_on))
     return customer_id
 
 
