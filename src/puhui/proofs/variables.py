@@ -56,7 +56,7 @@ MUTANTS = (
     ("std of the whole population", "np.sqrt(spread / np.float64(n * (n - 1)))", "np.sqrt(spread / np.float64(n * n))"),
     ("first and last are swapped", "last = x if n == 0 else last", "last = x"),
     ("a null counts as a value", "n += here", "n += 1"),
-    ("a trend points backward", "np.float64(24 * (sv * s1 - n * svx))", "np.float64(24 * (n * svx - sv * s1))"),
+    ("a trend points backward", "24 * (tv * t1 - m * np.int64(svx))", "24 * (m * np.int64(svx) - tv * t1)"),
     ("gaps are not floored to seconds", "gap = time[walked - 1] // SECOND_US - time[walked] // SECOND_US",
      "gap = (time[walked - 1] - time[walked]) // SECOND_US"),
     ("a null is a distinct value", "if code > 0 and stamp", "if stamp"),
@@ -64,6 +64,7 @@ MUTANTS = (
     ("wide sums lose their middle", "shift_wide(c, d, LOW_BITS + 1)", "shift_wide(c, d, LOW_BITS)"),
     ("lost bits are forgotten", "low | (ONE if lost else ZERO)", "low"),
     ("everything is thought to fit", "SAFE = float(1 << 61)", "SAFE = float(1 << 120)"),
+    ("floats are trusted beyond 2^53", "EXACT = float(1 << 53)", "EXACT = float(1 << 120)"),
     ("a sum over only nulls is zero", "0.0 if reason == NO_EVENT else nans[reason]", "0.0"),
     ("minus zero leaves", "value + 0.0 if value == value", "-value if value == 0.0 else value if value == value"),
 )  # fmt: skip

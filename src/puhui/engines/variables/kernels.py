@@ -27,6 +27,7 @@ HALF, LOW, ONE, ZERO, TOP = np.uint64(32), np.uint64(0xFFFFFFFF), np.uint64(1), 
 LOW_BITS = 20
 LOW_MASK = (1 << LOW_BITS) - 1
 SAFE = float(1 << 61)
+EXACT = float(1 << 53)
 NAN = np.nan
 
 
@@ -175,31 +176,43 @@ def emit_field(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def walk_narrow(
-    as_of: Whole, rows: Ints, time: Ints, hour: Ints, values: Ints, ok: Bools, strand: Whole, time_items: Ints, last_items: Ints,
-    edge: Ints, mask: Ints, base: Ints, cells: Floats, nans: Floats,
-) -> None:
-    """Walk a field of a group whose every product fits in int64 (lane b of section 8)."""
-    count = len(rows)
-    n = s1 = s2 = sv = svv = svx = first = last = np.int64(0)
-    least, most = np.int64(1 << 62), np.int64(-(1 << 62))
-    walked = inside = 0
-    item, late = time_items[strand], last_items[strand]
-    item_end, late_end = last_items[strand], time_items[strand + 1]
-    while item < item_end or late < late_end:
-        if item < item_end:
+def cut_items(as_of: Whole, time: Ints, first_item: Whole, last_item: Whole, end_item: Whole, edge: Ints, turn: Ints, stops: Ints) -> None:
+    """Write in which order a strand's items are reached, newest row first, and after how many rows each.
+
+    Items first_item .. last_item are lengths of time, narrower first; last_item .. end_item are numbers of newest rows. `turn` counts from first_item.
+    """
+    count, inside = len(time), 0
+    item, late = first_item, last_item
+    for at in range(end_item - first_item):
+        if item < last_item:
             while inside < count and time[inside] >= as_of - edge[item]:
                 inside += 1
-        newest: int = min(int(edge[late]), count) if late < late_end else count
-        if item < item_end and (late >= late_end or inside <= newest):
-            now, stop = item, inside
+        newest: int = min(int(edge[late]), count) if late < end_item else count
+        if item < last_item and (late >= end_item or inside <= newest):
+            turn[at], stops[at] = item - first_item, inside
             item += 1
         else:
-            now, stop = late, newest
+            turn[at], stops[at] = late - first_item, newest
             late += 1
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def walk_narrow(
+    zero: Real, rows: Ints, hour: Ints, values: Ints, ok: Bools, first_item: Whole, turn: Ints, stops: Ints, mask: Ints, base: Ints, cells: Floats,
+    nans: Floats,
+) -> None:
+    """Walk a field of a group whose every product fits in int64 (lanes a and b of section 8).
+
+    `zero` chooses the moments' type: float64 where every sum stays below 2^53 (they live in the wide registers), else int64. Same integers.
+    """
+    n = s1 = s2 = sv = svv = svx = first = last = zero
+    least, most = zero + np.int64(1 << 62), zero - np.int64(1 << 62)
+    walked = 0
+    for at in range(len(turn)):
+        now, stop = first_item + turn[at], stops[at]
         while walked < stop:
             row = rows[walked]
-            x, v, here = values[row], hour[walked], np.int64(ok[row])
+            x, v, here = zero + values[row], zero + hour[walked], zero + np.int64(ok[row])
             last = x if n == 0 else last
             first = x if here else first
             n += here
@@ -214,8 +227,12 @@ def walk_narrow(
         if n == 0:
             empty_field(cells, base[now], mask[now], NULL_FIELD if stop > 0 else NO_EVENT, nans)
         else:
-            spread, above, below = np.float64(n * s2 - s1 * s1), np.float64(24 * (sv * s1 - n * svx)), np.float64(n * svv - sv * sv)
-            emit_field(cells, base[now], mask[now], n, s1, least, most, first, last, spread, above, below, nans)
+            m, t1, tv = np.int64(n), np.int64(s1), np.int64(sv)
+            spread, below = np.float64(m * np.int64(s2) - t1 * t1), np.float64(m * np.int64(svv) - tv * tv)
+            above = np.float64(24 * (tv * t1 - m * np.int64(svx)))
+            emit_field(
+                cells, base[now], mask[now], m, t1, np.int64(least), np.int64(most), np.int64(first), np.int64(last), spread, above, below, nans
+            )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -250,27 +267,14 @@ def wide_moments(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def walk_wide(
-    as_of: Whole, rows: Ints, time: Ints, hour: Ints, values: Ints, ok: Bools, strand: Whole, time_items: Ints, last_items: Ints,
-    edge: Ints, mask: Ints, base: Ints, cells: Floats, nans: Floats,
+    rows: Ints, hour: Ints, values: Ints, ok: Bools, first_item: Whole, turn: Ints, stops: Ints, mask: Ints, base: Ints, cells: Floats, nans: Floats,
 ) -> None:
     """Walk a field of a group whose sums or products may overflow: split sums, 128-bit products (lane c of section 8)."""
-    count = len(rows)
     n = s1 = hh = hl = ll = sv = svv = vh = vl = first = last = np.int64(0)
     least, most = np.int64(1 << 62), np.int64(-(1 << 62))
-    walked = inside = 0
-    item, late = time_items[strand], last_items[strand]
-    item_end, late_end = last_items[strand], time_items[strand + 1]
-    while item < item_end or late < late_end:
-        if item < item_end:
-            while inside < count and time[inside] >= as_of - edge[item]:
-                inside += 1
-        newest: int = min(int(edge[late]), count) if late < late_end else count
-        if item < item_end and (late >= late_end or inside <= newest):
-            now, stop = item, inside
-            item += 1
-        else:
-            now, stop = late, newest
-            late += 1
+    walked = 0
+    for at in range(len(turn)):
+        now, stop = first_item + turn[at], stops[at]
         while walked < stop:
             row = rows[walked]
             if ok[row]:
@@ -335,26 +339,13 @@ def emit_events(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def walk_events(
-    as_of: Whole, time: Ints, strand: Whole, time_items: Ints, last_items: Ints, edge: Ints, mask: Ints, base: Ints, cells: Floats,
-    nans: Floats,
+    as_of: Whole, time: Ints, first_item: Whole, turn: Ints, stops: Ints, mask: Ints, base: Ints, cells: Floats, nans: Floats,
 ) -> None:
     """Walk the rows of a group themselves."""
-    count = len(time)
     least, most, g1, g2 = np.int64(1 << 62), np.int64(-1), np.int64(0), ZERO
-    walked = inside = 0
-    item, late = time_items[strand], last_items[strand]
-    item_end, late_end = last_items[strand], time_items[strand + 1]
-    while item < item_end or late < late_end:
-        if item < item_end:
-            while inside < count and time[inside] >= as_of - edge[item]:
-                inside += 1
-        newest: int = min(int(edge[late]), count) if late < late_end else count
-        if item < item_end and (late >= late_end or inside <= newest):
-            now, stop = item, inside
-            item += 1
-        else:
-            now, stop = late, newest
-            late += 1
+    walked = 0
+    for at in range(len(turn)):
+        now, stop = first_item + turn[at], stops[at]
         while walked < stop:
             if walked > 0:
                 gap = time[walked - 1] // SECOND_US - time[walked] // SECOND_US
@@ -368,26 +359,13 @@ def walk_events(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def walk_distinct(
-    as_of: Whole, rows: Ints, time: Ints, codes: Codes, stamp: Ints, strand: Whole, time_items: Ints, last_items: Ints, edge: Ints,
-    base: Ints, cells: Floats, nans: Floats,
+    rows: Ints, codes: Codes, stamp: Ints, strand: Whole, first_item: Whole, turn: Ints, stops: Ints, base: Ints, cells: Floats, nans: Floats,
 ) -> None:
     """Count different values of a column: a code is new if its stamp is not this strand's."""
-    count = len(rows)
     found = 0
-    walked = inside = 0
-    item, late = time_items[strand], last_items[strand]
-    item_end, late_end = last_items[strand], time_items[strand + 1]
-    while item < item_end or late < late_end:
-        if item < item_end:
-            while inside < count and time[inside] >= as_of - edge[item]:
-                inside += 1
-        newest: int = min(int(edge[late]), count) if late < late_end else count
-        if item < item_end and (late >= late_end or inside <= newest):
-            now, stop = item, inside
-            item += 1
-        else:
-            now, stop = late, newest
-            late += 1
+    walked = 0
+    for at in range(len(turn)):
+        now, stop = first_item + turn[at], stops[at]
         while walked < stop:
             code = codes[rows[walked]]
             if code > 0 and stamp[code] != strand:
@@ -436,7 +414,7 @@ def fill_table(
     as_of: Whole, event_time: Ints, known_time: Ints, revision: Ints, retracted: Bools, slots: Codes, is_plain: Whole, values: Ints,
     ok: Bools, codes: Codes, filter_codes: Codes, largest: Ints, code_count: Whole, family_start: Ints, family_column: Ints,
     family_map: Ints, family_stride: Ints, family_base: Ints, maps: Ints, bucket_start: Ints, bucket_group: Ints, strand_start: Ints,
-    strand_kind: Ints, strand_column: Ints, time_items: Ints, last_items: Ints, edge: Ints, mask: Ints, base: Ints, cells: Floats,
+    strand_kind: Ints, strand_column: Ints, time_items: Ints, last_items: Ints, is_like_before: Bools, edge: Ints, mask: Ints, base: Ints, cells: Floats,
     nans: Floats,
 ) -> int:
     """Write every cell of one table that is there as of an instant; give how many rows were visible.
@@ -446,6 +424,7 @@ def fill_table(
     family_*, maps, bucket_*   how a row's codes choose its groups (see `plan.Families`)
     strand_start     (groups + 1,) into the strands; kinds FIELD, EVENTS, DISTINCT
     time_items       (strands + 1,) and last_items (strands,): a strand's items by length, then by newest rows
+    is_like_before   (strands,): the windows are those of the strand before
     edge, mask, base (items,): length in us or number of rows, answers wanted, first cell
     """
     seen = np.empty(len(event_time), np.int32)
@@ -455,6 +434,7 @@ def fill_table(
     start, member = group_rows(seen, filter_codes, family_start, family_column, family_map, family_stride, family_base, maps, bucket_start, bucket_group, groups)
     rows, time, hour = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
     stamp = np.full(code_count + 1, -1, np.int64)
+    turn, stops = np.empty(len(edge), np.int64), np.empty(len(edge), np.int64)
     now_hour = as_of // HOUR_US
     oldest = float(now_hour - event_time[seen[count - 1]] // HOUR_US) if count else 0.0
     square = float(count) * float(count)
@@ -468,16 +448,25 @@ def fill_table(
         own_rows, own_time, own_hour = rows[:size], time[:size], hour[:size]
         for strand in range(strand_start[group], strand_start[group + 1]):
             kind, column = strand_kind[strand], strand_column[strand]
+            first_item, items = time_items[strand], time_items[strand + 1] - time_items[strand]
+            if strand == strand_start[group] or not is_like_before[strand]:
+                cut_items(as_of, own_time, first_item, last_items[strand], time_items[strand + 1], edge, turn, stops)
+            own_turn, own_stops = turn[:items], stops[:items]
             if kind == EVENTS:
-                walk_events(as_of, own_time, strand, time_items, last_items, edge, mask, base, cells, nans)
-            elif kind == DISTINCT:
-                walk_distinct(as_of, own_rows, own_time, codes[column], stamp, strand, time_items, last_items, edge, base, cells, nans)
+                walk_events(as_of, own_time, first_item, own_turn, own_stops, mask, base, cells, nans)
+                continue
+            if kind == DISTINCT:
+                walk_distinct(own_rows, codes[column], stamp, strand, first_item, own_turn, own_stops, base, cells, nans)
+                continue
+            size_of = float(largest[column])
+            most = max(size_of * size_of, oldest * size_of, oldest * oldest)
+            own_values, own_ok = values[column], ok[column]
+            if 48.0 * square * most >= SAFE:
+                walk_wide(own_rows, own_hour, own_values, own_ok, first_item, own_turn, own_stops, mask, base, cells, nans)
+            elif count * most < EXACT:
+                walk_narrow(np.float64(0.0), own_rows, own_hour, own_values, own_ok, first_item, own_turn, own_stops, mask, base, cells, nans)
             else:
-                size_of = float(largest[column])
-                if square * max(size_of * size_of, 48.0 * oldest * size_of, oldest * oldest) < SAFE:
-                    walk_narrow(as_of, own_rows, own_time, own_hour, values[column], ok[column], strand, time_items, last_items, edge, mask, base, cells, nans)
-                else:
-                    walk_wide(as_of, own_rows, own_time, own_hour, values[column], ok[column], strand, time_items, last_items, edge, mask, base, cells, nans)
+                walk_narrow(np.int64(0), own_rows, own_hour, own_values, own_ok, first_item, own_turn, own_stops, mask, base, cells, nans)
     return count
 
 

@@ -156,6 +156,7 @@ class TablePlan:
     strand_column: Ints
     time_items: Ints
     last_items: Ints
+    is_like_before: NDArray[np.bool_]
     edge: Ints
     mask: Ints
     base: Ints
@@ -182,8 +183,10 @@ def _lay_out(draft: _Draft, first: int) -> tuple[TablePlan, dict[tuple[int, int,
             cell += items[item].bit_count()
     time_items.append(len(edge))
     strand_start = _ints(itertools.accumulate(per_group))
+    windows = [sorted(draft.strands[key]) for key in ordered]
+    like_before = np.array([place > 0 and windows[place - 1] == own for place, own in enumerate(windows)], np.bool_)
     laid = TablePlan(draft.table, families_of(draft.table, draft.groups), strand_start, _ints(k for _, k, _ in ordered), _ints(c for *_, c in ordered),
-                     _ints(time_items), _ints(last_items), _ints(edge), _ints(mask), _ints(base), first, cell)  # fmt: skip
+                     _ints(time_items), _ints(last_items), like_before, _ints(edge), _ints(mask), _ints(base), first, cell)  # fmt: skip
     return laid, at
 
 
@@ -364,7 +367,7 @@ class Plan:
                 as_of_us, rows.event_time, rows.known_time, rows.revision, rows.retracted, rows.slots, rows.is_plain, rows.values, rows.ok,
                 rows.codes, _filter_codes(plan, rows), rows.largest, _code_count(plan.table, rows),
                 filters.start, filters.column, filters.map, filters.stride, filters.base, filters.maps, filters.bucket_start, filters.bucket_group,
-                plan.strand_start, plan.strand_kind, plan.strand_column, plan.time_items, plan.last_items, plan.edge, plan.mask, plan.base,
+                plan.strand_start, plan.strand_kind, plan.strand_column, plan.time_items, plan.last_items, plan.is_like_before, plan.edge, plan.mask, plan.base,
                 cells, NANS,
             )  # fmt: skip
         return cells
