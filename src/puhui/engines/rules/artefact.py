@@ -25,7 +25,7 @@ from puhui.engines.rules.loader import load
 from puhui.engines.rules.model import Model
 from puhui.engines.rules.outcome import Instants, Outcome
 from puhui.engines.rules.program import ARRAYS, Array, Mode, Op, Program
-from puhui.engines.rules.refusals import BadInput, DamagedArtefact, MissingInput, UnreadableFile
+from puhui.engines.rules.refusals import BadInput, DamagedArtefact, MissingInput, UnknownDecision, UnreadableFile
 from puhui.engines.rules.schema import FLOAT_DIGITS_MAX, Field, column, held, held_column, read_schema
 from puhui.engines.rules.values import Trouble
 
@@ -268,7 +268,7 @@ def open_artefact(path_or_bytes: str | Path | bytes) -> Artefact:
         wanted = path.name.partition(".")[0]
     try:
         told = _read(data)
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError, UnreadableFile, UnicodeDecodeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError, UnreadableFile, UnknownDecision) as error:
         raise DamagedArtefact(why="its bytes are not those of an artefact") from error
     if re.fullmatch(r"[0-9a-f]{64}", wanted) and wanted != told.sha256:
         raise DamagedArtefact(why="its bytes are not those that its name says")
@@ -445,7 +445,7 @@ def _check_lookup(program: Program, lookup: int, sizes: list[int], table: int) -
     if is_direct:
         if not sizes[register] or sizes[register] + 1 > classes:
             raise ValueError("a lookup has too few classes")
-    elif number + 2 != classes or (np.diff(program["starts"][start : start + number]) < 0).any():
+    elif number + 2 != classes or (program["starts"][start + 1 : start + number] < program["starts"][start : max(start, start + number - 1)]).any():
         raise ValueError("a lookup has its classes out of order")
     if table < 0:
         return

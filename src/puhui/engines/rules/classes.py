@@ -143,7 +143,7 @@ def partition(marks: Iterable[object], domain: Domain) -> Partition:
         values.append(_value(_before(ticks, place), domain))
         values.append(_value(tick, domain))
         starts += [_whole(tick, ROUND_CEILING), _whole(tick, ROUND_FLOOR) + 1]
-    values.append(_value(ticks[-1] + 1 if ticks else Decimal(0), domain))
+    values.append(_value(WIDE.add(ticks[-1], Decimal(1)) if ticks else Decimal(0), domain))
     return Partition(np.array([min(max(one, INT_MIN), INT_MAX) for one in starts], np.int64), False, (*values, None))
 
 
@@ -158,7 +158,7 @@ def other_text(texts: Sequence[str]) -> str:
 def _before(ticks: list[Decimal], place: int) -> Decimal:
     """A place in the gap below a point. For whole ticks a gap without room is never asked about: no row falls into it."""
     if place == 0:
-        return ticks[0] - 1
+        return WIDE.subtract(ticks[0], Decimal(1))
     return WIDE.divide(WIDE.add(ticks[place - 1], ticks[place]), Decimal(2))
 
 

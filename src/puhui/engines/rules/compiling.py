@@ -14,7 +14,7 @@ import numpy as np
 
 from puhui.engines.rules import tables
 from puhui.engines.rules.classes import NONE, PURE, Ask, Domain, answers, constant, landmarks, partition
-from puhui.engines.rules.evaluator import Interpreter, Scope
+from puhui.engines.rules.evaluator import Interpreter, Scope, room_to_recurse
 from puhui.engines.rules.kinds import Kind, coerced
 from puhui.engines.rules.model import Deciding, Decision, InputData, Model, closure, kind_called
 from puhui.engines.rules.operators import compare, order, same
@@ -79,7 +79,8 @@ class Compiled:
 
 def compiled(model: Model, decisions: Sequence[str], schema: tuple[Field, ...]) -> Compiled:
     """Compile the named decisions and all they rest on. Raises ValueError where the schema lacks an input. Refused: UnknownDecision."""
-    return _Compiler(model, decisions, schema).whole()
+    with room_to_recurse():
+        return _Compiler(model, decisions, schema).whole()
 
 
 @dataclass(slots=True)
@@ -408,8 +409,6 @@ class _Compiler:
         if is_list and (not table.gather or decision.kind is not None):
             raise Slow(f"{name} gives a list" if not table.gather else f"{name} is checked after it is gathered")
         values = [self.code_value(decision, table, form, code, output) for code in range(-2, len(form.ranks) + 1)]
-        if table.gather == "COUNT":
-            values = [value if code <= 0 else Decimal(1) for code, value in enumerate(values, -2)]
         domain, numbers = _register_values(values)
         if is_list and domain.kind != "number":
             raise Slow(f"{name} gathers no numbers")

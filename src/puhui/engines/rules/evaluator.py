@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from collections.abc import Iterator as Iterating
 from contextlib import contextmanager
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from puhui.engines.rules import limits, tables
 from puhui.engines.rules.diagnostics import Diagnostic, Result, Step
@@ -46,7 +46,7 @@ from puhui.engines.rules.tree import (
     TypeNode,
     UnaryRange,
 )
-from puhui.engines.rules.values import Date, DateTime, Function, Parameter, Range, Trouble
+from puhui.engines.rules.values import NUMBERS, Date, DateTime, Function, Parameter, Range, Trouble
 
 
 class Exhausted(Trouble):
@@ -77,10 +77,14 @@ _NO_TYPES = TypeSpace()
 
 @contextmanager
 def room_to_recurse() -> Iterating[None]:
-    """Let the interpreter's own stack hold what our limits allow. It is never made smaller, so that threads do not take it from each other."""
+    """Reckon in our own decimal context, and let the interpreter's own stack hold what our limits allow.
+
+    The stack's limit is never made smaller, so that threads do not take it from each other.
+    """
     if sys.getrecursionlimit() < limits.FRAMES:
         sys.setrecursionlimit(limits.FRAMES)
-    yield
+    with localcontext(NUMBERS):
+        yield
 
 
 class Interpreter:
@@ -313,16 +317,19 @@ def _range_elements(span: Range) -> list[object]:
     return told[(not span.start_included) : len(told) - (not span.end_included)]
 
 
+_WHOLE_MAX = Decimal(10**34)
+
+
 def _counted(start: object, end: object) -> list[object]:
     """Whole numbers or days from one to the other, up or down."""
     if isinstance(start, Decimal) and isinstance(end, Decimal):
         if start != start.to_integral_value() or end != end.to_integral_value():
             raise Trouble("a range that is gone through has whole ends", "round them first")
         first, last = start, end
-        length = abs(last - first)
+        length = abs(int(last) - int(first)) if max(abs(first), abs(last)) < _WHOLE_MAX else limits.LIST_MAX
     elif isinstance(start, Date) and isinstance(end, Date):
         first, last = Decimal(start.days), Decimal(end.days)
-        length = abs(last - first)
+        length = abs(end.days - start.days)
     else:
         raise Trouble(f"a range from {kind_name(start)} to {kind_name(end)} cannot be gone through", "use whole numbers or dates", "feel.type")
     if length >= limits.LIST_MAX:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
-from puhui.engines.rules.evaluator import Interpreter, Scope
+from puhui.engines.rules.evaluator import Interpreter, Scope, room_to_recurse
 from puhui.engines.rules.model import closure
 from puhui.engines.rules.schema import held, value_of
 from puhui.engines.rules.tables import fitted
@@ -57,13 +57,18 @@ def explained(outcome: Outcome, decision: str, row: int) -> Why:
     if not isinstance(table, Table):
         return Why(decision, value, dict(read), fired, (), flips(outcome, decision, row))
     run, scope = Interpreter(outcome.instant(row)), Scope(read, None, outcome.artefact.model.types)
+    with room_to_recurse():
+        return _told(run, scope, table, decision, value, fired, flips(outcome, decision, row))
+
+
+def _told(run: Interpreter, scope: Scope, table: Table, decision: str, value: object, fired: tuple[int, ...], nearest: tuple[Flip, ...]) -> Why:
     values = [fitted(run, run.whole(one.expression, scope), one.kind, one.expression, scope) for one in table.columns]
     missed = []
     for number, rule in enumerate(table.rules, 1):
         failed = [one.label for one, cell, seen in zip(table.columns, rule.cells, values, strict=True) if run.passes(cell, seen, scope) is not True]
         if failed:
             missed.append(Missed(number, tuple(failed)))
-    return Why(decision, value, {one.label: seen for one, seen in zip(table.columns, values, strict=True)}, fired, tuple(missed), flips(outcome, decision, row))
+    return Why(decision, value, {one.label: seen for one, seen in zip(table.columns, values, strict=True)}, fired, tuple(missed), nearest)
 
 
 FLIPS_SHOWN = 3

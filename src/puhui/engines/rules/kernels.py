@@ -49,7 +49,7 @@ def _rows_of(
         elif value >= high:
             out[row] = above
         else:
-            place = bucket[begin + ((value - low) >> shift)]
+            place = bucket[begin + np.int64((np.uint64(value) - np.uint64(low)) >> np.uint64(shift))]
             if shift:
                 while starts[first + place] <= value:
                     place += 1
@@ -69,7 +69,7 @@ def _row_of_one(lookup: int, value: Any, null: Any, lookups: Array, starts: Arra
         elif value >= starts[first + number - 1]:
             place = number
         else:
-            place = bucket[buckets[lookup, 0] + ((value - starts[first]) >> buckets[lookup, 1])]
+            place = bucket[buckets[lookup, 0] + np.int64((np.uint64(value) - np.uint64(starts[first])) >> np.uint64(buckets[lookup, 1]))]
             while starts[first + place] <= value:
                 place += 1
     return rows[first_row + place]
@@ -234,7 +234,7 @@ def _gather(
             count += 1
             left &= left - np.uint64(1)
     if how == 4:
-        return count, False
+        return count, broken
     return total, broken
 
 

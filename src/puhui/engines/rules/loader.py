@@ -9,6 +9,7 @@ from typing import Any
 from lxml import etree
 
 from puhui.engines.rules import limits
+from puhui.engines.rules.evaluator import room_to_recurse
 from puhui.engines.rules.kinds import ItemDefinition, TypeSpace
 from puhui.engines.rules.model import Decision, Element, InputData, Knowledge, Model, Service
 from puhui.engines.rules.parser import Names, parse, parse_tests, squeezed
@@ -25,7 +26,6 @@ from puhui.engines.rules.tree import (
     If,
     Iterator,
     ListNode,
-    Name,
     Node,
     Output,
     Quantified,
@@ -36,9 +36,6 @@ from puhui.engines.rules.tree import (
     Tests,
     Typed,
     TypeNode,
-)
-from puhui.engines.rules.tree import (
-    Path as PathNode,
 )
 
 Tag = Any
@@ -58,7 +55,8 @@ def load(path_or_bytes: str | Path | bytes, imports: Mapping[str, bytes] | None 
         data, label = path_or_bytes, "given"
     else:
         data, label = _file(Path(path_or_bytes)), Path(path_or_bytes).name
-    return _Library(folder, imports or {}).model(data, label)
+    with room_to_recurse():
+        return _Library(folder, imports or {}).model(data, label)
 
 
 def _file(path: Path) -> bytes:
@@ -465,6 +463,3 @@ def _requirements(tag: Tag) -> tuple[str, ...]:
 
 def _hrefs(tag: Tag, name: str) -> tuple[str, ...]:
     return tuple(one.get("href") or "" for one in _children(tag, name))
-
-
-__all__ = ["Name", "PathNode", "load"]

@@ -13,7 +13,7 @@ from puhui.engines.rules import tables
 from puhui.engines.rules.compiling import Register, TableForm
 from puhui.engines.rules.diagnostics import Diagnostic, Result
 from puhui.engines.rules.door import instant
-from puhui.engines.rules.evaluator import Interpreter, Scope
+from puhui.engines.rules.evaluator import Interpreter, Scope, room_to_recurse
 from puhui.engines.rules.model import Deciding
 from puhui.engines.rules.program import Array
 from puhui.engines.rules.refusals import UnknownDecision
@@ -174,12 +174,13 @@ def _asked(artefact: Artefact, decision: str, code: int, chosen: list[int]) -> o
     assert isinstance(table, Table), "a table has a table's form"
     run = Interpreter()
     value: object = None
-    if code >= 0:
-        try:
-            value = tables.answer(run, table, chosen, Scope({}, None, model.types))
-        except Trouble:
-            value = None
-    return Deciding(run, {}).fitted(model, value, found.kind, found.name)
+    with room_to_recurse():
+        if code >= 0:
+            try:
+                value = tables.answer(run, table, chosen, Scope({}, None, model.types))
+            except Trouble:
+                value = None
+        return Deciding(run, {}).fitted(model, value, found.kind, found.name)
 
 
 def _copied(value: object) -> object:

@@ -141,16 +141,13 @@ def _gather(program: Program, dst: int, table: int, output: int, how: int, regis
     told, null = answers[none].copy(), nulls[none] != 0
     some = codes[table] > 0
     live = fired[kept : kept + words]
-    if how == 4:
-        registers[dst], marks[dst] = np.where(some, np.bitwise_count(live).sum(axis=0), told), np.where(some, False, null)
-        return
     total, begun, broken = np.zeros_like(told), np.zeros(len(told), bool), np.zeros(len(told), bool)
     for rule in range(rules):
         hit = (live[rule // 64] >> np.uint64(rule % 64)) & np.uint64(1) != 0
         answer = int(answers[rule + 3])
         broken |= hit & (nulls[rule + 3] != 0)
-        if how == 1:
-            total = np.where(hit, total + answer, total)
+        if how in {1, 4}:
+            total = np.where(hit, total + (answer if how == 1 else 1), total)
         else:
             better = ~begun | (answer < total if how == 2 else answer > total)
             total = np.where(hit & better, answer, total)

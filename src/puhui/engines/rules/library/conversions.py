@@ -173,7 +173,7 @@ def _fixed(run: Run, node: Node) -> object:
         case Literal():
             return node.value
         case Negative(of=Literal(value=Decimal() as value)):
-            return -value
+            return NUMBERS.minus(value)
         case Call(function=Name(name="date" | "time" | "date and time" | "duration" as name), arguments=(Literal(value=str() as told),)):
             return run.invoke(BUILTINS[name], [told])
     raise Trouble("the ends of a range in a text are literals", "write them out", "feel.type")
