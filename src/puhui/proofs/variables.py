@@ -66,7 +66,7 @@ MUTANTS = (
     ("everything is thought to fit", "SAFE = float(1 << 61)", "SAFE = float(1 << 120)"),
     ("floats are trusted beyond 2^53", "EXACT = float(1 << 53)", "EXACT = float(1 << 120)"),
     ("a sum over only nulls is zero", "0.0 if reason == NO_EVENT else nans[reason]", "0.0"),
-    ("minus zero leaves", "value + 0.0 if value == value", "-value if value == 0.0 else value if value == value"),
+    ("minus zero leaves", "value + 0.0 if value == value else", "-value if value == 0.0 else value if value == value else"),
 )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def nasty_history(rng: np.random.Generator, catalogue: Catalogue, most_rows: int
 def nasty_columns(rng: np.random.Generator, table: Table, as_of: int, rows: int) -> dict[str, list[Any]]:
     """Give columns of a table, in no order, some rows twice."""
     names = ("event_id", "event_time", "known_time", "revision", "retracted", *table.fields, *table.texts)
-    regimes = {name: int(rng.integers(5)) for name in table.fields}
+    regimes = {name: int(rng.integers(6)) for name in table.fields}
     plain = rng.random() < 0.3
     seen = set()
     lines: list[list[Any]] = []
@@ -145,6 +145,8 @@ def _nasty_number(rng: np.random.Generator, regime: int) -> int | None:
             return int(rng.integers(1 - NUMBER_BELOW, NUMBER_BELOW))
         case 3:
             return 0 if rng.random() < 0.5 else None
+        case 4:
+            return (1 << 26) + int(rng.integers(0, 1 << 20))
         case _:
             return int(rng.integers(0, 1_000_000))
 

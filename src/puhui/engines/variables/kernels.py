@@ -123,7 +123,7 @@ def see(
     return count
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def empty_field(cells: Floats, cell: Whole, mask: Whole, reason: Whole, nans: Floats) -> None:
     """Emit a window without a value of the field; a sum without rows is 0."""
     if mask & 1:
@@ -135,7 +135,7 @@ def empty_field(cells: Floats, cell: Whole, mask: Whole, reason: Whole, nans: Fl
             cell += 1
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def emit_field(
     cells: Floats, cell: Whole, mask: Whole, n: Whole, s1: Whole, least: Whole, most: Whole, first: Whole, last: Whole, spread: Whole,
     above: Whole, below: Whole, nans: Floats,
@@ -196,7 +196,7 @@ def cut_items(as_of: Whole, time: Ints, first_item: Whole, last_item: Whole, end
             late += 1
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True, inline="always")
 def walk_narrow(
     zero: Real, rows: Ints, hour: Ints, values: Ints, ok: Bools, first_item: Whole, turn: Ints, stops: Ints, mask: Ints, base: Ints, cells: Floats,
     nans: Floats,
@@ -459,11 +459,11 @@ def fill_table(
                 walk_distinct(own_rows, codes[column], stamp, strand, first_item, own_turn, own_stops, base, cells, nans)
                 continue
             size_of = float(largest[column])
-            most = max(size_of * size_of, oldest * size_of, oldest * oldest)
+            square_of, slope_of = max(size_of * size_of, oldest * oldest), oldest * size_of
             own_values, own_ok = values[column], ok[column]
-            if 48.0 * square * most >= SAFE:
+            if square * max(square_of, 48.0 * slope_of) >= SAFE:
                 walk_wide(own_rows, own_hour, own_values, own_ok, first_item, own_turn, own_stops, mask, base, cells, nans)
-            elif count * most < EXACT:
+            elif count * max(square_of, slope_of) < EXACT:
                 walk_narrow(np.float64(0.0), own_rows, own_hour, own_values, own_ok, first_item, own_turn, own_stops, mask, base, cells, nans)
             else:
                 walk_narrow(np.int64(0), own_rows, own_hour, own_values, own_ok, first_item, own_turn, own_stops, mask, base, cells, nans)
@@ -471,18 +471,22 @@ def fill_table(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def deliver(cells: Floats, upper: Ints, lower: Ints, out: Floats) -> None:
-    """Write the vector: a cell, or the quotient of two (lower >= 0). upper, lower (v,) places among the cells; out (v,) float64 or float32."""
+def deliver(cells: Floats, upper: Codes, lower: Codes, quotients: Codes, out: Floats) -> None:
+    """Write the vector: cells, and at the places `quotients` one cell divided by another.
+
+    upper, lower  (v,) int32, places among the cells; quotients (q,) int32, places in `out`; out (v,) float64 or float32
+    """
     for place in range(len(upper)):
         value = cells[upper[place]]
-        if lower[place] >= 0:
-            below = cells[lower[place]]
-            value = value / below if value == value and below == below and below != 0.0 else NAN  # noqa: PLR0124  (NaN differs from itself)
-        out[place] = value + 0.0 if value == value else NAN  # noqa: PLR0124
+        out[place] = value + 0.0 if value == value else NAN  # noqa: PLR0124  (NaN differs from itself)
+    for at in range(len(quotients)):
+        place = quotients[at]
+        value, below = cells[upper[place]], cells[lower[place]]
+        out[place] = value / below + 0.0 if value == value and below == below and below != 0.0 else NAN  # noqa: PLR0124
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def deliver_kinds(cells: Floats, reasons: NDArray[np.uint64], upper: Ints, lower: Ints, below_rows: Ints, out: NDArray[np.uint8]) -> None:
+def deliver_kinds(cells: Floats, reasons: NDArray[np.uint64], upper: Codes, lower: Codes, below_rows: Codes, out: NDArray[np.uint8]) -> None:
     """Write why each variable is missing (0: it is not). `reasons` are the cells' bits; below_rows (v,) is the count of the wider window."""
     for place in range(len(upper)):
         value = cells[upper[place]]

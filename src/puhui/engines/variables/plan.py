@@ -233,7 +233,8 @@ class Plan:
             base, mask = places[table][group, kind, column][edge]
             return base + (mask & ((1 << bit) - 1)).bit_count()
 
-        self._upper, self._lower, self._below = (_ints(map(cell, asked)) for asked in (upper, lower, below))
+        self._upper, self._lower, self._below = (np.fromiter(map(cell, asked), np.int32) for asked in (upper, lower, below))
+        self._quotients = np.flatnonzero(self._lower >= 0).astype(np.int32)
         self._local = threading.local()
 
     def __len__(self) -> int:
@@ -245,7 +246,7 @@ class Plan:
         Raises: OtherCatalogue, TimeOutOfRange, NaiveTime.
         """
         vector: Floats = np.empty(len(self.names)) if out is None else out
-        self._kernels().deliver(self._fill(history, instant_us("as_of", as_of)), self._upper, self._lower, vector)
+        self._kernels().deliver(self._fill(history, instant_us("as_of", as_of)), self._upper, self._lower, self._quotients, vector)
         return vector
 
     def batch(self, histories: Sequence[History], as_of: Instant | Sequence[Instant] | Ints, out: Floats | None = None) -> Floats:
