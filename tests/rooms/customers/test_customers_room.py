@@ -37,9 +37,9 @@ async def known(work, customer_id: str, number: str = "790101199003070018", **ch
     )  # fmt: skip
 
 
-async def allow(work, customer_id: str, *items: str, purpose: str = "loan", until: date = UNTIL):
+async def allow(work, customer_id: str, *items: str, purpose: str = "loan", until: date = UNTIL, session_id: str = "se-1"):
     return await customers.consent(
-        work, customer_id=customer_id, session_id="se-1", wanted=items, purpose=purpose, recipient="", until=until
+        work, customer_id=customer_id, session_id=session_id, wanted=items, purpose=purpose, recipient="", until=until
     )
 
 
@@ -83,10 +83,21 @@ async def test_a_permit_ends_with_its_consent_to_the_second(desk):
             await customers.permit(work, customer_id=customer_id, item="telco", purpose="loan")
 
 
+async def test_the_same_consent_in_the_same_visit_is_one_consent(work):
+    """The answer was lost, and the app sends the request again; a second consent would be one that nobody was told of."""
+    customer_id = await newcomer(work)
+    first = await allow(work, customer_id, "telco", "bureau")
+    again = await allow(work, customer_id, "bureau", "telco", "wallet")
+    assert {one.item: one.consent_id for one in first}.items() <= {one.item: one.consent_id for one in again}.items()
+    assert [one.kind for one in work.told].count("ConsentGiven") == 3
+    later = await allow(work, customer_id, "telco", until=date(2027, 3, 1))
+    assert later[0].consent_id not in {one.consent_id for one in again}
+
+
 async def test_a_withdrawal_ends_every_live_consent_for_the_item(work):
     customer_id = await newcomer(work)
     first = (await allow(work, customer_id, "telco"))[0]
-    await allow(work, customer_id, "telco")
+    await allow(work, customer_id, "telco", session_id="se-2")
     await customers.withdraw(work, customer_id=customer_id, consent_id=first.consent_id)
     assert await customers.live_items(work, customer_id) == frozenset()
     with pytest.raises(customers.NoConsent):
