@@ -204,3 +204,27 @@ def test_why_names_the_columns_that_failed(model):
     why = rules.compile(model, ["D"], SCHEMA).one({"age": 20, "c": "z"}).why("D")
     assert why.fired == ()
     assert [(one.rule, one.columns) for one in why.missed][:2] == [(1, ("age",)), (2, ("c",))]
+
+
+def test_moments_of_numpy_and_empty_columns_are_read(model):
+    body = table("D", ["t"], [(['< @"2026-01-01T10:00:00"'], ["1"]), (["null"], ["0"])], policy="FIRST")
+    artefact = rules.compile(rules.load(definitions(body, inputs={"t": "dateTime"})), ["D"], {"t": "datetime"})
+    moments = np.array(["2026-01-01T09:59:59", "2026-01-01T10:00:00", "NaT"], "datetime64[s]")
+    assert [artefact.run({"t": moments}).value("D", row) for row in range(3)] == [1, None, 0]
+    fine = moments.astype("datetime64[ns]")
+    fine[1] += np.timedelta64(5, "us")
+    outcome = artefact.run({"t": fine})
+    assert (outcome.fallback, [outcome.value("D", row) for row in range(3)]) == ([1], [1, None, 0])
+    fine[1] += np.timedelta64(5, "ns")
+    with pytest.raises(rules.BadInput):
+        artefact.run({"t": fine})
+    none = rules.compile(model, ["D", "E"], SCHEMA).run({"age": np.zeros(0), "c": np.zeros(0, object)})
+    assert (len(none), none.fallback) == (0, [])
+
+
+def test_a_decision_may_be_asked_for_by_its_id_too():
+    xml = definitions('<decision id="d1" name="Total"><variable name="total"/><literalExpression><text>1 + 1 &gt; 1</text></literalExpression></decision>')
+    outcome = rules.compile(rules.load(xml), ["d1"], {}).one({})
+    assert outcome.value("d1") is outcome.value("Total") is outcome.value("total") is True
+    with pytest.raises(rules.UnknownDecision):
+        outcome.value("nobody")

@@ -4,7 +4,9 @@
 expressions never raise: the value is None, and a diagnostic says what, where, and what to do.
 """
 
+from puhui.engines.rules.analysis import Finding, Report, analyzed
 from puhui.engines.rules.artefact import Artefact, compile, open_artefact  # noqa: A004  (the word of the trade)
+from puhui.engines.rules.checking import checked
 from puhui.engines.rules.diagnostics import Diagnostic, Result, Step
 from puhui.engines.rules.door import feel, feel_with
 from puhui.engines.rules.loader import load
@@ -21,17 +23,21 @@ __all__ = [
     "DateTime",
     "DaysDuration",
     "Diagnostic",
+    "Finding",
     "Function",
     "MissingInput",
     "Model",
     "MonthsDuration",
     "Outcome",
     "Range",
+    "Report",
     "Result",
     "Step",
     "Time",
     "UnknownDecision",
     "UnreadableFile",
+    "analyzed",
+    "checked",
     "compile",
     "feel",
     "feel_with",

@@ -184,8 +184,9 @@ def compile(model: Model, decisions: Sequence[str], schema: object) -> Artefact:
     or an Arrow schema; it names every input that the decisions rest on. Raises ValueError where it does not. Refused: UnknownDecision.
     """
     fields = read_schema(schema)
-    made = compiled(model, decisions, fields)
-    return _artefact(model, tuple(decisions), made, _written(model, tuple(decisions), made))
+    names = tuple(model.decision(one).name for one in decisions)
+    made = compiled(model, names, fields)
+    return _artefact(model, names, made, _written(model, names, made))
 
 
 def _artefact(model: Model, decisions: tuple[str, ...], made: Compiled, data: bytes | mmap.mmap) -> Artefact:

@@ -47,7 +47,7 @@ class Outcome:
 
     def value(self, decision: str, row: int = 0) -> object:
         """The FEEL value of a decision, exactly what `Model.decide` gives for the row. Refused: UnknownDecision."""
-        form = self._form(decision)
+        decision, form = self._form(decision)
         row = self._row(row)
         if row in self.left or isinstance(form, str):
             return self.interpreted(decision, row).value
@@ -58,7 +58,7 @@ class Outcome:
 
     def fired(self, decision: str, row: int = 0) -> list[int]:
         """The rules that fired, in the order the hit policy gives. Refused: UnknownDecision."""
-        form = self._form(decision)
+        decision, form = self._form(decision)
         row = self._row(row)
         if row in self.left or isinstance(form, str):
             steps = [step for step in self.interpreted(decision, row).trace if step.decision == decision]
@@ -74,14 +74,14 @@ class Outcome:
 
     def diagnostics(self, decision: str, row: int = 0) -> list[Diagnostic]:
         """Why anything in the decision is null. Refused: UnknownDecision."""
-        self._form(decision)
+        decision, _ = self._form(decision)
         return self.interpreted(decision, self._row(row)).diagnostics
 
     def why(self, decision: str, row: int = 0) -> Any:
         """Which rules fired, which columns failed for each other rule, and the nearest change that turns the outcome. Refused: UnknownDecision."""
         from puhui.engines.rules.explaining import explained
 
-        self._form(decision)
+        decision, _ = self._form(decision)
         return explained(self, decision, self._row(row))
 
     @property
@@ -133,11 +133,14 @@ class Outcome:
             raise IndexError(f"there are {self.n} rows, not {row}")
         return row % self.n
 
-    def _form(self, decision: str) -> TableForm | Register | str:
+    def _form(self, decision: str) -> tuple[str, TableForm | Register | str]:
+        """The decision's own name (it may be asked for by id or label too), and what it became."""
         forms = self.artefact.compiled.forms
         if decision not in forms:
+            decision = self.artefact.model.decision(decision).name
+        if decision not in forms:
             raise UnknownDecision(name=decision, what="decision", known=", ".join(forms))
-        return forms[decision]
+        return decision, forms[decision]
 
     def _place(self, decision: str) -> int:
         return [name for name, form in self.artefact.compiled.forms.items() if isinstance(form, Register)].index(decision)

@@ -87,6 +87,10 @@ def held(field: Field, value: object, codes: Mapping[str, int], row: int = 0) ->
     """One value as the int64 that the kernels know; None for null. Raises BadInput, and Trouble where only the interpreter can decide the row."""
     if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124  (only a NaN differs from itself)
         return None
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        if np.isnat(value):
+            return None
+        value = _of_numpy(field, value, row)
     match field.kind:
         case "number" | "int64":
             return _number(field, value, row)
@@ -136,9 +140,16 @@ def _nearest(value: float, scale: int) -> int:
     return int(EXACT.scaleb(Decimal(value), scale).to_integral_value(ROUND_HALF_EVEN))
 
 
+def _of_numpy(field: Field, value: Any, row: int) -> object:
+    """A moment or length of numpy's as Python's, which know microseconds. Refused: BadInput where it is finer or out of their range."""
+    unit = "datetime64" if isinstance(value, np.datetime64) else "timedelta64"
+    told = value.astype(f"{unit}[D]" if field.kind == "date" else f"{unit}[us]")
+    if told != value or isinstance(told.item(), int):
+        raise BadInput(row=row, column=field.name, why="it is finer than a microsecond, no whole day, or out of range", kind=str(field))
+    return told.item()
+
+
 def _tick(field: Field, value: object, row: int) -> int:
-    if isinstance(value, np.datetime64 | np.timedelta64):
-        value = value.item()
     if isinstance(value, date | time | timedelta):
         value = temporal.from_python(value)
     match field.kind, value:
@@ -185,6 +196,8 @@ def exact(field: Field, value: object, row: int = 0) -> object:
     try:
         number = held(field, value, {}, row)
     except Trouble:
+        if isinstance(value, np.datetime64 | np.timedelta64):
+            value = _of_numpy(field, value, row)
         return temporal.from_python(value) if isinstance(value, date | time | timedelta) else value
     return None if number is None else value_of(field, number, ())
 
