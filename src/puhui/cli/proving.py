@@ -114,6 +114,18 @@ def variables_parity(*, number: int, seed: int, as_json: bool) -> None:
     show(told, as_json=as_json, is_good=not (told["differing"] or told["missed"] or told["uncompiled_differs"]))
 
 
+@verify.command("leakage")
+@click.option("--people", type=click.IntRange(1, 1_000_000), default=500, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@JSON
+def leakage(*, people: int, seed: int, as_json: bool) -> None:
+    """Plant a future beyond the instant asked about; no bit of a derived variable may change. Exit status 1 if one does."""
+    from puhui.proofs import leakage as proof
+
+    told = proof.run(people, seed)
+    show(told, as_json=as_json, is_good=told["bits_changed"] == 0 and float(str(told["control_changed"])) >= 0.5)
+
+
 @click.command()
 @click.option("--kills", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--people", type=click.IntRange(1, 100_000), default=150, show_default=True)
