@@ -150,16 +150,16 @@ async def consent(
     What was consented to in the same words in this visit already, and still stands, is that consent again: a request whose answer was lost
     makes no second one that its sender never hears of.
     """
+    checked = [check_item(code, purpose=purpose, recipient=recipient, until=until, today=work.today) for code in dict.fromkeys(wanted)]
     await store.lock_customer(work, customer_id)
     counts = await store.consent_counts(work, customer_id)
     stands = {one.item: one for one in await _given_in(work, customer_id, session_id, purpose, until)} if counts else {}
     given, fresh = [], []
-    for code in dict.fromkeys(wanted):
-        item, to = check_item(code, purpose=purpose, recipient=recipient, until=until, today=work.today)
+    for item, to in checked:
         if item.code in stands and stands[item.code].recipient == to:
             given.append(stands[item.code])
             continue
-        consent_id = ids.derive("co", customer_id, customer_id, f"consent-{code}", counts.get(code, 0) + 1)
+        consent_id = ids.derive("co", customer_id, customer_id, f"consent-{item.code}", counts.get(item.code, 0) + 1)
         draft = Consent(
             customer_id, consent_id, item.code, purpose, to, wording_version(), session_id, work.at, instant(until + DAY), ""
         )
