@@ -219,8 +219,13 @@ def discard(home: Path) -> None:
 
 
 def _settle(home: Path) -> Cluster:
-    account = _account()
     home.mkdir(parents=True, exist_ok=True)
+    # Whoever comes second must see the choice made, not a folder that is still being tried.
+    with _held(home / "settle.lock"):
+        return _choose_place(home, _account())
+
+
+def _choose_place(home: Path, account: Account) -> Cluster:
     note = home / "postgres-at"
     if note.exists():
         root = Path(note.read_text("utf-8").strip())
