@@ -35,7 +35,7 @@ def shares(draw):
 
 @settings(max_examples=200, deadline=None)
 @given(shares(), st.integers(0, 2**32))
-def test_legs_add_up_and_stay_within_a_fen_of_their_share(ppm, seed):
+def test_legs_add_up_and_stay_within_two_fen_of_their_share(ppm, seed):
     chance, had = random.Random(seed), [0] * len(ppm)
     for _ in range(60):
         amount = chance.choice((1, 2, 3, chance.randint(0, 90_000)))
@@ -46,7 +46,15 @@ def test_legs_add_up_and_stay_within_a_fen_of_their_share(ppm, seed):
         assert all(part >= 0 for part in step) if amount >= 0 else all(part <= 0 for part in step)
         had = [a + b for a, b in zip(had, step, strict=True)]
         total = sum(had)
-        assert all(abs(leg * 1_000_000 - total * share) < 1_000_000 for leg, share in zip(had, ppm, strict=True))
+        assert all(abs(leg * 1_000_000 - total * share) < 2_000_000 for leg, share in zip(had, ppm, strict=True))
+
+
+def test_a_leg_can_stand_more_than_a_fen_below_its_share():
+    """Two legs were nearly a fen short and one fen came: the price of never taking back. It is made good with the next fen."""
+    had, shares = (1, 3, 1810, 8858, 32_756, 155_388), (3, 13, 9103, 44_553, 164_760, 781_568)
+    assert s.split_step(had, 1, shares) == (0, 0, 0, 0, 1, 0)
+    assert 155_388 * 1_000_000 - 198_817 * 781_568 == -1_005_056
+    assert s.split_step((1, 3, 1810, 8858, 32_757, 155_388), 1, shares) == (0, 0, 0, 0, 0, 1)
 
 
 @pytest.mark.parametrize("total", [0, 1, 99, 100_001, 20_000_000])

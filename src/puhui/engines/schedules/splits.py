@@ -23,6 +23,7 @@ def split_step(had_fen: Sequence[int], amount_fen: int, shares_ppm: Sequence[int
 
     amount_fen >= 0 pays: a leg's step is split(total so far) - what it had, and never negative: such a leg is raised to 0, each fen from
     the leg with step >= 1 that then stands most above its exact share. amount_fen < 0 refunds: the mirror, no step above 0.
+    Because nothing is taken back, a leg can for some events stand more than a fen from its exact share (seen: up to 1.2 fen).
     """
     total = sum(had_fen) + amount_fen
     steps = [want - had for want, had in zip(split(total, shares_ppm), had_fen, strict=True)]
