@@ -38,6 +38,8 @@ select n.nspname as schema, c.relname as name, rn.nspname as to_schema, rc.relna
 from pg_constraint p join pg_class c on c.oid = p.conrelid join pg_namespace n on n.oid = c.relnamespace
 join pg_class rc on rc.oid = p.confrelid join pg_namespace rn on rn.oid = rc.relnamespace where p.contype = 'f' and p.conrelid <> p.confrelid
 """
+UNREADABLE = (tarfile.TarError, OSError, EOFError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, AssertionError)
+"""What reading a file that is no backup of ours may end in."""
 COUNTERS = """
 select n.nspname as schema, c.relname as name, a.attname as column, pg_get_serial_sequence(quote_ident(n.nspname) || '.' || quote_ident(c.relname), a.attname) as counter
 from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
@@ -115,17 +117,25 @@ async def write(connection: asyncpg.Connection, path: Path, *, taken_at: datetim
 def check(path: Path) -> Manifest:
     """Read a backup through and give its manifest. Raises BackupUnusable: cut short, altered, or no backup at all."""
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, mode="r:") as archive:
             manifest = _manifest(archive)
             for table in manifest.tables:
                 member = archive.extractfile(table.member)
                 assert member is not None
-                digest = hashlib.file_digest(member, "sha256").hexdigest()  # type: ignore[arg-type]
-                if digest != table.sha256:
+                if _counted(member) != (table.rows, table.sha256):
                     raise BackupUnusable(path=path, why=f"{table.member} was altered")
-    except (tarfile.TarError, OSError, KeyError, ValueError, TypeError, AssertionError) as error:
+    except UNREADABLE as error:
         raise BackupUnusable(path=path, why=f"it is damaged or no backup ({type(error).__name__})") from None
     return manifest
+
+
+def _counted(text: IO[bytes]) -> tuple[int, str]:
+    """Give how many rows a COPY text has, and its SHA-256."""
+    rows, digest = 0, hashlib.sha256()
+    while chunk := text.read(1 << 20):
+        rows += chunk.count(b"\n")
+        digest.update(chunk)
+    return rows, digest.hexdigest()
 
 
 async def read(connection: asyncpg.Connection, path: Path, *, told: Told = lambda *_: None) -> Manifest:
@@ -136,12 +146,21 @@ async def read(connection: asyncpg.Connection, path: Path, *, told: Told = lambd
     manifest = check(path)
     _demand_ours(path, manifest)
     await migrate(connection)
+    await _demand_tables(connection, path, manifest)
     await _demand_empty(connection)
+    try:
+        await _put_in(connection, path, manifest, told)
+    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
+        raise BackupUnusable(path=path, why=f"a row is none that its table holds ({type(error).__name__})") from None
+    return manifest
+
+
+async def _put_in(connection: asyncpg.Connection, path: Path, manifest: Manifest, told: Told) -> None:
     async with connection.transaction():
         order = await _order(connection, manifest.tables)
         for table in reversed(order):  # what migrations have put in
             await _clear(connection, table)
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, mode="r:") as archive:
             for number, table in enumerate(order, 1):
                 source = archive.extractfile(table.member)
                 await connection.copy_to_table(table.name, schema_name=table.schema, source=source, format="text")
@@ -151,7 +170,6 @@ async def read(connection: asyncpg.Connection, path: Path, *, told: Told = lambd
                 f"select setval($1::text::regclass, greatest(1, (select coalesce(max({row['column']}), 1) from {row['schema']}.{row['name']})))",  # noqa: S608
                 row["counter"],
             )
-    return manifest
 
 
 async def differences(connection: asyncpg.Connection, manifest: Manifest) -> list[str]:
@@ -208,6 +226,14 @@ def _demand_ours(path: Path, manifest: Manifest) -> None:
             raise BackupOfOther(path=path, why=f"its migration {name} is {'another text' if name in ours else 'unknown'} here")
     for name in ours.keys() - manifest.migrations.keys():
         raise BackupOfOther(path=path, why=f"it does not have our migration {name} yet")
+
+
+async def _demand_tables(connection: asyncpg.Connection, path: Path, manifest: Manifest) -> None:
+    """Demand that a backup names exactly the tables of this house: what it calls them goes into SQL."""
+    ours = {(row["schema"], row["name"]) for row in await connection.fetch(TABLES)}
+    theirs = [(table.schema, table.name) for table in manifest.tables]
+    if set(theirs) != ours or len(theirs) != len(ours):
+        raise BackupUnusable(path=path, why="it does not name the tables of this house, each once")
 
 
 async def _demand_empty(connection: asyncpg.Connection) -> None:

@@ -114,15 +114,17 @@ def _read_file(path: Path) -> dict[str, object]:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigUnreadable(path=path, why=error.strerror) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigUnreadable(path=path, why=f"it is no TOML: {error}") from None
 
 
 def _parse(name: str, value: str, source: str, parse: Callable[[str], T], wanted: str) -> T:
     try:
-        return parse(value)
+        if "\0" not in value:
+            return parse(value)
     except ValueError:
-        raise BadSetting(name=f"PUHUI_{name}", given=value, wanted=wanted, source=source) from None
+        pass
+    raise BadSetting(name=f"PUHUI_{name}", given=value, wanted=wanted, source=source)
 
 
 def _hint(name: str) -> str:

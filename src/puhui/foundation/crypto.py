@@ -107,6 +107,8 @@ def load_keys(path: Path, *, make: bool = False) -> FieldKeys:
         assert all(len(key) == 32 for key in [*ring.keys.values(), ring.index_key])
     except FileNotFoundError:
         raise KeyFileUnusable(path=path, why="it does not exist") from None
-    except (ValueError, KeyError, AssertionError, AttributeError, TypeError):
+    except OSError as error:
+        raise KeyFileUnusable(path=path, why=error.strerror) from None
+    except (ValueError, KeyError, AssertionError, AttributeError, TypeError, RecursionError):
         raise KeyFileUnusable(path=path, why="it is damaged") from None
     return ring

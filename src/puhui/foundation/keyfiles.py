@@ -4,6 +4,7 @@ import os
 from base64 import b64decode
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -30,7 +31,9 @@ def load_private(path: Path, key_id: str, *, make: bool = False) -> PrivateKey:
         loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except FileNotFoundError:
         raise KeyUnusable(path=path, why="it does not exist") from None
-    except (ValueError, TypeError):
+    except OSError as error:
+        raise KeyUnusable(path=path, why=error.strerror) from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise KeyUnusable(path=path, why="it is no unencrypted PEM key") from None
     if isinstance(loaded, Ed25519PrivateKey):
         return PrivateKey(key_id, ED25519, loaded)
@@ -49,8 +52,10 @@ def load_public(path: Path, key_id: str, owner: str) -> PublicKey:
         return PublicKey.read(key_id, owner, ED25519, b64decode(path.read_text("ascii").strip(), validate=True))
     except FileNotFoundError:
         raise KeyUnusable(path=path, why="it does not exist") from None
-    except ValueError:
-        raise KeyUnusable(path=path, why="it is not base64 DER") from None
+    except OSError as error:
+        raise KeyUnusable(path=path, why=error.strerror) from None
+    except (ValueError, TypeError, UnsupportedAlgorithm, Refusal):
+        raise KeyUnusable(path=path, why="it is no Ed25519 key in base64 DER") from None
 
 
 def _make(path: Path) -> None:

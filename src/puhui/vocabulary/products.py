@@ -9,7 +9,15 @@ from functools import cache
 from importlib import resources
 from typing import Any, TypeVar
 
+from puhui.foundation.refusals import Refusal
+
 Row = TypeVar("Row")
+
+
+class ProductUnreadable(Refusal):
+    """The product file cannot be used: {why}. Mend the file; nothing was loaded from it."""
+
+    code = "products.unreadable"
 
 
 class UnknownProductError(LookupError):
@@ -132,7 +140,16 @@ def product(name: str) -> Product:
 
 @cache
 def read_product(text: bytes) -> Product:
-    """Parse the bytes of a product file; its hash is that of the bytes."""
+    """Parse the bytes of a product file; its hash is that of the bytes. Raises ProductUnreadable."""
+    try:
+        return _read(text)
+    except KeyError as missing:
+        raise ProductUnreadable(why=f"the field {missing} is missing") from None
+    except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError, AssertionError) as error:
+        raise ProductUnreadable(why=f"{type(error).__name__}: {error}") from None
+
+
+def _read(text: bytes) -> Product:
     data = tomllib.loads(text.decode())
     amount, caps = data["amount"], data["amount_max_by_band_fen"]
     collecting = data["collecting"]

@@ -164,6 +164,8 @@ def read_pack(path: Path) -> Pack:
         raise PackUnreadable(path=path.name, why=f"the field {error} is missing") from None
     except (ValueError, TypeError) as error:
         raise PackUnreadable(path=path.name, why=str(error)) from None
+    except (AttributeError, RecursionError) as error:
+        raise PackUnreadable(path=path.name, why=f"a value stands where a table or a list is due ({type(error).__name__})") from None
 
 
 def _pack(data: Mapping[str, Any]) -> Pack:

@@ -4,10 +4,29 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from puhui.foundation.services import Answer, Service, Unknown
 from puhui.vocabulary.permits import Permit
 
 ITEM, PURPOSE, RECIPIENT = "bureau", "loan", "bureau"
+PAGES_MAX = 10_000
+
+
+class _Line(msgspec.Struct):
+    """A line of feedback: which record, and the rule it broke."""
+
+    line: int
+    code: str
+
+
+class _Page(msgspec.Struct):
+    """A page of a batch's feedback."""
+
+    state: str
+    accepted: int = 0
+    feedback: list[_Line] = []
+    next_cursor: str = ""
 
 
 async def query(
@@ -40,19 +59,24 @@ async def send_batch(service: Service, *, batch_id: str, file_name: str, body: b
 
 
 async def ask_batch(service: Service, batch_id: str) -> tuple[str, int, list[Mapping[str, Any]]] | Unknown:
-    """Give a batch's state, how many records were accepted, and every line of feedback, page by page."""
+    """Give a batch's state, how many records were accepted, and every line of feedback, page by page. What is no feedback counts as no answer."""
     feedback: list[Mapping[str, Any]] = []
     cursor = ""
-    while True:
+    for _ in range(PAGES_MAX):
         answer = await service.get(f"/bureau/v1/batches/{batch_id}" + (f"?cursor={cursor}" if cursor else ""))
         if isinstance(answer, Unknown):
             return answer
         if not answer.is_good:
             return Unknown(f"the bureau answered {answer.code}")
-        feedback += answer.body.get("feedback", [])
-        cursor = answer.body.get("next_cursor", "")
+        try:
+            page = msgspec.convert(answer.body, _Page)
+        except msgspec.ValidationError as error:
+            return Unknown(f"the bureau's feedback is none: {error}")
+        feedback += [{"line": one.line, "code": one.code} for one in page.feedback]
+        cursor = page.next_cursor
         if not cursor:
-            return answer.body["state"], answer.body.get("accepted", 0), feedback
+            return page.state, page.accepted, feedback
+    return Unknown(f"the bureau's feedback has no end after {PAGES_MAX} pages")
 
 
 async def answer_dispute(

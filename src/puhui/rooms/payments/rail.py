@@ -105,8 +105,9 @@ async def files_of(service: Service, day: str) -> dict[str, bytes] | Silent:
     if isinstance(listed, Unknown) or not listed.is_good:
         return Silent(listed.why if isinstance(listed, Unknown) else f"answered {listed.status}")
     newest: dict[int, tuple[int, str]] = {}
-    for one in listed.body.get("files", []):
-        match = _FILE.match(str(one.get("name", "")))
+    files = listed.body.get("files")
+    for one in files if isinstance(files, list) else []:
+        match = _FILE.fullmatch(str(one.get("name", ""))) if isinstance(one, dict) else None
         if match:
             part, revision = int(match.group(1)), int(match.group(2))
             newest[part] = max(newest.get(part, (0, "")), (revision, str(one["name"])))
