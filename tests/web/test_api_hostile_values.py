@@ -45,8 +45,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "logout": {},
 }
 OWN_VISIT = {"not_mine", "freeze", "close_account", "logout", "login", "bind", "change_card", "change_phone", "identity"}
-TEXTS = ["\0", "a\0b", "\ud800", "x" * 70_000, "", "'; drop table x; --", "１２３", "../../etc", "a\nb", "LOAN\n", "\u202e😀", 7, None, [], {}]
-WHOLE = [-1, 0, 1, 2**31, 2**63, 10**30, 10**400, 1.5, float("nan"), True, "7", None]
+TEXTS = ["a\0b", "\ud800", "x" * 70_000, "", "１２３", "LOAN\n", "\u202e'; --😀", 7, None, {}]
+WHOLE = [-1, 0, 2**31, 2**63, 10**400, 1.5, True, None]
 DAYS = ["0001-01-01", "9999-12-31", "2026-02-30", "2026-1-1", "", "2026-09-01T00:00:00", 20260901, None]
 LISTS = [[], [[]], ["x"] * 5000, ["identity"] * 2000, [None], ["\0"], "identity", {}]
 DICTS = [[], {"\0": 1}, {"a": "\0"}, {"a": {"b": {"c": []}}}, {"n": 10**400}, {str(n): n for n in range(5000)}, None]

@@ -84,7 +84,7 @@ def puhui() -> None:
 
 
 def main() -> None:
-    """Run the command line: a refusal is two clear lines and exit status 2, never a traceback."""
+    """Run the command line: a refusal, or a file or folder that cannot be used, is two clear lines and exit status 2, never a traceback."""
     if not __debug__:
         sys.exit("puhui: refuses to run under python -O: assertions are part of the money")
     try:
@@ -92,6 +92,12 @@ def main() -> None:
     except Refusal as refusal:
         click.echo(f"puhui: {refusal.text}", err=True)
         click.echo(f"  [{refusal.code}]{help_of(refusal)}", err=True)
+        sys.exit(2)
+    except (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        if error.filename is None:
+            raise
+        click.echo(f"puhui: {error.filename}: {error.strerror}", err=True)
+        click.echo("  [cli.file]  Name a file or folder that can be used; PUHUI_HOME is where the house keeps its own.", err=True)
         sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

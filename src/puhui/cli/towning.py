@@ -11,4 +11,5 @@ import click
 def town(arguments: tuple[str, ...]) -> None:
     """The simulated town as a process of its own."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "puhui_town", *arguments])  # noqa: S606
+    begin = "from puhui_town.__main__ import main; main(prog_name='puhui town')"
+    os.execv(sys.executable, [sys.executable, "-c", begin, *arguments])  # noqa: S606

@@ -48,7 +48,7 @@ Progress = Callable[[datetime, datetime], None]
 
 
 class HomeInUse(Refusal):
-    """The folder {home} already holds a house; a story wants an empty one. Name another with --home, or remove it."""
+    """The folder {home} is not empty, and a story wants one of its own; nothing in it was touched. Name a new one with --home."""
 
     code = "story.home-in-use"
 

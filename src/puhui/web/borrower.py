@@ -8,12 +8,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from puhui.foundation import receipts
-from puhui.foundation.desk import AWAY, Desk
+from puhui.foundation.desk import Desk
 from puhui.foundation.receipts import Receipt
 from puhui.foundation.refusals import BadField, NotFound, Refusal
 from puhui.journeys import documents, enter, home, onboard, statement, steps
 from puhui.vocabulary.steps import BorrowerStep, Session, StepAnswer
-from puhui.web.wire import FILE_MAX, KEPT, ComeAgain, Reply, answer, in_turn, key_of, parse, plain, read_body, refused, texts_of
+from puhui.web.wire import FILE_MAX, KEPT, Reply, answer, in_turn, key_of, parse, plain, read_body, reply_to, texts_of
 
 Read = Callable[[Desk, Session, Mapping[str, str]], Awaitable[Any]]
 
@@ -31,17 +31,19 @@ async def step(request: Request) -> Response:
     desk: Desk = request.app.state.desk
     name = request.path_params["step"]
     try:
-        door = steps.BORROWER.get(name)
-        if door is None:
-            raise NotFound(what="step", which=name)
+        door = _door_of(name)
         key, body = key_of(request), await read_body(request)
         async with in_turn(desk, request.headers.get("puhui-session", ""), key):
             return await _once(desk, request, name, door, body, key)
-    except Refusal as refusal:
-        reply = refused(refusal)
-    except AWAY:
-        reply = refused(ComeAgain())
-    return plain(reply)
+    except Exception as error:  # noqa: BLE001  (the door is where a fault becomes an answer)
+        return plain(reply_to(error, where=name))
+
+
+def _door_of(name: str) -> BorrowerStep:
+    door = steps.BORROWER.get(name)
+    if door is None:
+        raise NotFound(what="step", which=name)
+    return door
 
 
 async def _once(desk: Desk, request: Request, name: str, door: BorrowerStep, body: bytes, key: str) -> Response:

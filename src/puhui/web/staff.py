@@ -7,12 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from puhui.foundation.desk import AWAY, Desk
-from puhui.foundation.refusals import BadField, Refusal
+from puhui.foundation.desk import Desk
+from puhui.foundation.refusals import BadField
 from puhui.journeys import differences, office
 from puhui.rooms.staff import Member, TokenNotTaken
 from puhui.web.doors import Door
-from puhui.web.wire import ComeAgain, Reply, answer, key_of, once, parse, plain, read_body, refused, texts_of
+from puhui.web.wire import Reply, answer, key_of, once, parse, plain, read_body, reply_to, texts_of
 
 Ask = Callable[[Desk, Member, Request, Any], Awaitable[Any]]
 
@@ -180,10 +180,8 @@ async def _guarded(request: Request, door: Door) -> Response:
             reply, replayed = await once(desk, sender=member.staff_id, key=key_of(request), scope=scope, body=raw, call=call)
         else:
             reply = await answer(call, where=door.name)
-    except Refusal as refusal:
-        reply = refused(refusal)
-    except AWAY:
-        reply = refused(ComeAgain())
+    except Exception as error:  # noqa: BLE001  (the door is where a fault becomes an answer)
+        reply = reply_to(error, where=door.name)
     return plain(reply, replayed=replayed)
 
 

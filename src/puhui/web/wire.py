@@ -133,16 +133,23 @@ async def answer(call: Callable[[], Awaitable[Reply]], *, where: str) -> Reply:
     """Run a door's work and turn whatever goes wrong into a reply: a refusal as it is, a database away as busy, a fault as a fault."""
     try:
         return await call()
-    except Refusal as refusal:
-        return refused(refusal)
-    except ClientDisconnect:
-        return Reply(status=400)
-    except AWAY as error:
-        log.warning("web.database-away", where=where, error=type(error).__name__)
-        return refused(ComeAgain())
     except Exception as error:  # noqa: BLE001  (the door is where a fault becomes an answer)
-        log.error("web.fault", where=where, error=type(error).__name__, exc_info=True)
-        return refused(OurFault())
+        return reply_to(error, where=where)
+
+
+def reply_to(error: Exception, *, where: str) -> Reply:
+    """Give the reply for what went wrong: a refusal as it is, a database away as busy, a fault as a fault, told to the log alone."""
+    match error:
+        case Refusal():
+            return refused(error)
+        case ClientDisconnect():
+            return Reply(status=400)
+        case _ if isinstance(error, AWAY):
+            log.warning("web.database-away", where=where, error=type(error).__name__)
+            return refused(ComeAgain())
+        case _:
+            log.error("web.fault", where=where, error=type(error).__name__, exc_info=error)
+            return refused(OurFault())
 
 
 @asynccontextmanager
@@ -209,10 +216,8 @@ async def answer_signed(desk: Desk, request: Request, door: SignedDoor, *, keeps
             )
         else:
             reply = await answer(lambda: door(desk, signed), where=request.url.path)
-    except Refusal as refusal:
-        reply = refused(refusal)
-    except AWAY:
-        reply = refused(ComeAgain())
+    except Exception as error:  # noqa: BLE001  (whatever it was, the sender gets a signed answer)
+        reply = reply_to(error, where=request.url.path)
     raw = reply.encoded()
     headers = sign_reply(
         desk.key, status=reply.status, nonce=nonce, body=raw, idempotency_key=idempotency_key, time_ms=desk.clock.real_ms()
