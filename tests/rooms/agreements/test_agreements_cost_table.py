@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from puhui.rooms.agreements.contract import Borrower, Contract, annex_for
@@ -65,13 +65,15 @@ def test_a_document_holds_no_floats():
 
 
 @settings(max_examples=40, deadline=None)
+@example(50_000, 12_577, 3, "level_payment")  # 105 fen of interest: half a fen is much of it
 @given(st.integers(50_000, 20_000_000), st.integers(10_000, 200_000), st.sampled_from([3, 6, 9, 12]), st.sampled_from(["level_payment", "level_principal"]))
 def test_rows_pay_back_the_principal_and_nothing_is_left_unnamed(principal_fen, rate_ppm, months, method):
     terms = replace(TERMS, principal_fen=principal_fen, rate_ppm=rate_ppm, months=months, method=method)
     funders = (replace(FUNDERS[0], share_ppm=1_000_000, share_fen=principal_fen),)
     made = build_table(terms, lender="普惠消费金融", funders=funders, charges=(), rules=RULES)
     assert sum(row.principal_fen for row in made.rows) == principal_fen
-    assert made.all_in_ppm >= made.simple_ppm >= rate_ppm - 100
+    half_a_fen_a_row_ppm = months * 500_000 * 24 // (principal_fen * (months + 1))  # what rounding can take, over the mean life of the principal
+    assert made.all_in_ppm >= made.simple_ppm >= rate_ppm - 100 - half_a_fen_a_row_ppm
 
 
 def test_the_contract_names_funders_table_and_mandate_and_says_it_plainly():
