@@ -17,7 +17,7 @@ from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import BadField, Refusal
 from puhui.foundation.services import learn_keys
 from puhui.foundation.work import Actor
-from puhui.journeys import cases, enter, office, onboard, privacy, tell_partner
+from puhui.journeys import cases, enter, home, office, onboard, privacy, tell_partner
 from puhui.rooms import channels, customers, histories
 from puhui.rooms.staff import Member, Role
 from puhui.vocabulary.steps import Session, State, StepAnswer
@@ -499,6 +499,23 @@ async def test_a_complaint_has_its_clock_and_its_answer(stage: Stage):
     async with stage.desk.work(Actor("staff", "st-1")) as work:
         answered = await customers.answer(work, customer_id=customer_id, case_id=told.show["case_id"], outcome="upheld", text="已增加坐席")
     assert (answered.state, answered.text, answered.answered_by) == (customers.CaseState.ANSWERED, "客服电话一直占线", "st-1")
+
+
+async def test_questions_reach_a_person_each_with_its_own_words(stage: Stage):
+    secret = await stage.settle(1)
+    asked = [await stage.step(secret, "ask", text=text) for text in ("怎么提前还款", "能换银行卡吗")]
+    assert all(told.show["handed_over"] and told.show["due"] == "2026-09-03" and "9月3日" in told.show["text"] for told in asked)
+    async with stage.desk.work(Actor("staff", "st-1")) as work:
+        waiting = await customers.cases_waiting(work, most=10)
+    assert sorted(case.text for case in waiting) == ["怎么提前还款", "能换银行卡吗"]
+    with pytest.raises(BadField):
+        await stage.step(secret, "ask", text="  ")
+
+
+async def test_home_names_the_last_day_of_a_consent_as_it_was_given(stage: Stage):
+    secret = await stage.settle(1)
+    shown = await home.home(stage.desk, await stage.session(secret), {})
+    assert {one["until"] for one in shown["consents"]} == {UNTIL.isoformat()}
 
 
 async def test_a_freeze_acts_at_once_and_is_lifted_by_an_answer(stage: Stage):

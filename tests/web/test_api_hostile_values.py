@@ -11,6 +11,7 @@ from puhui.journeys import steps
 CODE = {"otp_id": "ot-none", "code": "123456"}
 PHONE, CARD, SHA = "12000001234", "0000010000000017", "a" * 64
 BODIES: dict[str, dict[str, Any]] = {
+    "ask": {"text": "怎么提前还款"},
     "apply": {"amount_fen": 200_000, "months": 6, "purpose": "daily", "scene": "", "order_token": ""},
     "bind": {"card_number": CARD, "phone": PHONE, **CODE},
     "cancel": {"application_id": "ap-000-none"},

@@ -1,4 +1,4 @@
-"""Saying no to us: complaints, disputes, the wish for a person's eye on a decision, "that loan is not mine", and freezing the account.
+"""Speaking up: questions, complaints, disputes, the wish for a person's eye on a decision, "that loan is not mine", and freezing the account.
 
 Each opens a case with its legal clock; "not mine" and a freeze act at once.
 """
@@ -24,6 +24,12 @@ LIFTED = frozenset({"declined", "lifted"})
 
 class Complain(msgspec.Struct):
     """Body of step `complain`."""
+
+    text: str
+
+
+class Ask(msgspec.Struct):
+    """Body of step `ask`: a question in the person's own words."""
 
     text: str
 
@@ -61,6 +67,14 @@ async def complain(desk: Desk, *, session: Session, body: Complain, key: str) ->
     async with desk.work(Actor("customer", session.who)) as work:
         case = await _open(work, session, CaseKind.COMPLAINT, subject="", text=body.text, request=f"{session.session_id}|{key}")
         return await _told(work, session.who, case)
+
+
+async def ask(desk: Desk, *, session: Session, body: Ask, key: str) -> StepAnswer:
+    """Hand a question to a person of the service, who answers by its clock; the same request again is the same question. Raises BadField."""
+    async with desk.work(Actor("customer", session.who)) as work:
+        case = await _open(work, session, CaseKind.QUESTION, subject="", text=body.text, request=f"{session.session_id}|{key}")
+        text = f"您的问题已经转给人工客服，最晚{case.due.month}月{case.due.day}日答复，到时在首页可以看到。"
+        return await _told(work, session.who, case, text=text, handed_over=True)
 
 
 async def dispute(desk: Desk, *, session: Session, body: Dispute, key: str) -> StepAnswer:
@@ -122,9 +136,9 @@ async def _open(work: Work, session: Session, kind: CaseKind, *, subject: str, t
     )
 
 
-async def _told(work: Work, customer_id: str, case: Case) -> StepAnswer:
+async def _told(work: Work, customer_id: str, case: Case, **more: object) -> StepAnswer:
     stands = await home.where(work, customer_id)
-    return StepAnswer(stands.state, stands.next, {"case_id": case.case_id, "due": case.due.isoformat()}, stands.poll_s)
+    return StepAnswer(stands.state, stands.next, {"case_id": case.case_id, "due": case.due.isoformat(), **more}, stands.poll_s)
 
 
 async def on_case_closed(work: Work, event: Stored) -> None:
@@ -144,6 +158,7 @@ REACTIONS: Mapping[str, Sequence[Reaction]] = {"CaseClosed": (on_case_closed,)}
 
 BORROWER: Mapping[str, BorrowerStep] = {
     "complain": BorrowerStep(Complain, complain),
+    "ask": BorrowerStep(Ask, ask),
     "dispute": BorrowerStep(Dispute, dispute),
     "review_decision": BorrowerStep(ReviewDecision, review_decision),
     "not_mine": BorrowerStep(NotMine, not_mine),

@@ -1,9 +1,11 @@
 """Where a person stands, in one answer: state, what may come next, offers, loans, consents, cases, messages. And what he may read of himself."""
 
 from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from puhui.engines.schedules import Standing as LoanStanding
+from puhui.foundation.days import business_date
 from puhui.foundation.desk import Desk
 from puhui.foundation.work import Actor, Work
 from puhui.journeys import accept, statement
@@ -102,11 +104,16 @@ async def _consents(work: Work, customer_id: str) -> list[dict[str, Any]]:
             "item": consent.item,
             "purpose": consent.purpose,
             "recipient": consent.recipient,
-            "until": consent.until.isoformat(),
+            "until": _last_day(consent.until).isoformat(),
             "state": consent.standing(work.at).value,
         }
         for consent in await customers.consents_of(work, customer_id)
     ]
+
+
+def _last_day(end: datetime) -> date:
+    """Give the last day of a span that ends, half-open, at this instant."""
+    return business_date(end - timedelta(microseconds=1))
 
 
 async def _cases(work: Work, customer_id: str) -> list[dict[str, Any]]:

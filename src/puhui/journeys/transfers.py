@@ -8,7 +8,7 @@ answers when asked is what is booked.
 from base64 import b64decode
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import assert_never
+from typing import Any, assert_never
 
 from puhui.foundation import flows
 from puhui.foundation.clock import ClockMode
@@ -42,18 +42,7 @@ async def send(desk: Desk, turn: Turn) -> Turn | None:
         elif turn.attempts > 1:
             return await flows.move(work, turn, step="ask")
         code = _open_code(work, order_id, turn.state.get("code", ""))
-    answer = await rail.transfer(desk.service("rail"), order, code)
-    async with desk.work(HOUSE) as work:
-        match answer:
-            case RailSays():
-                return await _learn(work, turn, order_id, answer)
-            case rail.Refused():
-                return await _refused(work, turn, order_id, answer)
-            case rail.Silent():
-                await payments.mark_unanswered(work, payment_order_id=order_id)
-                return await flows.move(work, turn, step="ask", state=dict(turn.state))
-            case _:
-                assert_never(answer)
+    return await _call(desk, turn, order, code)
 
 
 async def ask(desk: Desk, turn: Turn) -> Turn | None:
@@ -140,7 +129,7 @@ async def send_again(desk: Desk, turn: Turn) -> Turn | None:
     order_id = PaymentOrderId(turn.subject)
     if turn.attempts > 1:
         async with desk.work(HOUSE) as work:
-            return await flows.move(work, turn, step="ask", state={key: value for key, value in turn.state.items() if key != "was_missing"})
+            return await flows.move(work, turn, step="ask", state=_not_missing(turn))
     async with desk.work(HOUSE) as work:
         order = await payments.find(work, payment_order_id=order_id)
         if order.has_ended:
@@ -148,8 +137,13 @@ async def send_again(desk: Desk, turn: Turn) -> Turn | None:
             return None
         order = await payments.mark_sending(work, payment_order_id=order_id)
         code = _open_code(work, order_id, turn.state.get("code", ""))
+    return await _call(desk, turn, order, code)
+
+
+async def _call(desk: Desk, turn: Turn, order: PaymentOrder, code: rail.OneTimeCode | None) -> Turn | None:
+    """Call the rail and take its answer; silence leads to asking, as if the rail had not been asked before."""
+    order_id = order.payment_order_id
     answer = await rail.transfer(desk.service("rail"), order, code)
-    kept = {key: value for key, value in turn.state.items() if key != "was_missing"}
     async with desk.work(HOUSE) as work:
         match answer:
             case RailSays():
@@ -158,9 +152,13 @@ async def send_again(desk: Desk, turn: Turn) -> Turn | None:
                 return await _refused(work, turn, order_id, answer)
             case rail.Silent():
                 await payments.mark_unanswered(work, payment_order_id=order_id)
-                return await flows.move(work, turn, step="ask", state=kept)
+                return await flows.move(work, turn, step="ask", state=_not_missing(turn))
             case _:
                 assert_never(answer)
+
+
+def _not_missing(turn: Turn) -> dict[str, Any]:
+    return {key: value for key, value in turn.state.items() if key != "was_missing"}
 
 
 async def _book(work: Work, order: PaymentOrder, happened: Happened) -> None:

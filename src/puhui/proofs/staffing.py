@@ -2,7 +2,7 @@
 
 Policy "decent-1", every morning of the run's clock through the staff's own API:
 - a plea for mercy: granted if the loan is not written off, to run twice the months that are left (at most 24); operations asks, finance says the second yes;
-- a complaint, a review or a claim: answered the same day with the standing words of this policy, `partly`;
+- a question, a complaint, a review or a claim: answered the same day with the standing words of this policy, `partly`;
 - a proposed write-off: finance asks, another of finance says the second yes, and it is done.
 """
 
@@ -72,7 +72,7 @@ class Office:
 
     async def _cases(self) -> None:
         for case in await self.get("demo.compliance", "/staff/v1/cases"):
-            if case["kind"] in {"complaint", "review", "not_mine", "freeze"}:
+            if case["kind"] in {"question", "complaint", "review", "not_mine", "freeze"}:
                 body = {"customer_id": case["customer_id"], "outcome": "partly", "text": ANSWER}
                 await self.post("demo.compliance", f"/staff/v1/cases/{case['case_id']}/answer", body)
                 self._count(case["kind"])

@@ -65,7 +65,7 @@ class AccountClosed:
 
 @dataclass(frozen=True, slots=True)
 class CaseOpened:
-    """`kind`: complaint | dispute | review | not_mine | hardship; `subject` what it is about (a loan, a decision, a bureau month)."""
+    """`kind`: complaint | dispute | review | not_mine | hardship | freeze | question; `subject` what it is about (a loan, a decision, a bureau month)."""
 
     customer_id: str
     case_id: str

@@ -201,6 +201,7 @@ async def test_marketing_needs_its_own_consent(work):
         (CaseKind.REVIEW, "2026-09-30", "2026-10-13"),
         (CaseKind.NOT_MINE, "2026-09-01", "2026-09-16"),
         (CaseKind.FREEZE, "2026-09-04", "2026-09-09"),
+        (CaseKind.QUESTION, "2026-09-04", "2026-09-08"),
     ],
 )
 async def test_every_kind_of_case_has_the_clock_of_its_pack(desk, kind, opened, due):

@@ -98,13 +98,14 @@ class CaseRules:
     review: AnswerClock
     not_mine: AnswerClock
     freeze: AnswerClock
+    question: AnswerClock
     refs: tuple[PackRef, ...]
 
     @classmethod
     def read(cls, stack: Stack) -> Self:
         return cls(
             _clock(stack, "review_answer_days", "review_day_kind"), _clock(stack, "not_mine_answer_days", "not_mine_day_kind"),
-            _clock(stack, "freeze_answer_days", "freeze_day_kind"), stack.refs,
+            _clock(stack, "freeze_answer_days", "freeze_day_kind"), _clock(stack, "question_answer_days", "question_day_kind"), stack.refs,
         )  # fmt: skip
 
 

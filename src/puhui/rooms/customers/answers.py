@@ -13,7 +13,8 @@ from puhui.vocabulary.events import CaseClosed, CaseOpened
 async def open_case(
     work: Work, *, customer_id: str, kind: Kind, subject: str, text: str, proof_ref: str = "", request: str = "", laws: Laws | None = None
 ) -> Case:
-    """Open a case; its clock starts today. One about the same subject that still waits for its answer is given back instead of a second.
+    """Open a case; its clock starts today. One about the same subject that still waits for its answer is given
+    back instead of a second, but for complaints and questions: each has words of its own.
 
     `request` names the request that opens it: the same one again opens no second, whatever the kind.
     """
@@ -21,7 +22,7 @@ async def open_case(
     named = ids.derive("ca", customer_id, customer_id, f"{kind.value}|{request}") if request else ""
     if named and (known := await store.lock_case(work, customer_id, named)):
         return known
-    if kind is not Kind.COMPLAINT and (waiting := await store.open_case_of(work, customer_id, kind, subject)):
+    if kind not in {Kind.COMPLAINT, Kind.QUESTION} and (waiting := await store.open_case_of(work, customer_id, kind, subject)):
         return waiting
     clock, refs = clock_of(kind, on=work.today, laws=laws or law.shipped())
     k = await store.count_cases(work, customer_id, kind) + 1

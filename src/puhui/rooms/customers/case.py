@@ -18,6 +18,7 @@ class Kind(Enum):
     NOT_MINE = "not_mine"
     HARDSHIP = "hardship"
     FREEZE = "freeze"
+    QUESTION = "question"
 
 
 class State(Enum):
@@ -77,9 +78,9 @@ def clock_of(kind: Kind, *, on: date, laws: Laws) -> tuple[AnswerClock, tuple[Pa
             if contact.hardship_answer is None:
                 raise law.NoRule(jurisdiction="cn", what="collection.hardship_answer_days", on=on.isoformat())
             return contact.hardship_answer, contact.refs
-        case Kind.REVIEW | Kind.NOT_MINE | Kind.FREEZE:
+        case Kind.REVIEW | Kind.NOT_MINE | Kind.FREEZE | Kind.QUESTION:
             own = laws.ask(law.CaseRules, on=on)
-            clocks = {Kind.REVIEW: own.review, Kind.NOT_MINE: own.not_mine, Kind.FREEZE: own.freeze}
+            clocks = {Kind.REVIEW: own.review, Kind.NOT_MINE: own.not_mine, Kind.FREEZE: own.freeze, Kind.QUESTION: own.question}
             return clocks[kind], own.refs
         case _:
             assert_never(kind)
