@@ -147,6 +147,14 @@ def test_a_backup_survives_a_drill_and_is_never_overwritten(home, tmp_path):
     assert "good" in drill.stdout
 
 
+def test_a_backup_whose_keys_cannot_be_kept_is_not_begun(home, tmp_path):
+    file = tmp_path / "puhui.tar"
+    refused = puhui("backup", str(file), "--keys-to", str(tmp_path / "nowhere" / "keys.json"), home=home)
+    assert refused.returncode == 2, refused.stderr
+    assert "nowhere" in refused.stderr
+    assert not file.exists()
+
+
 def test_a_backup_is_read_into_an_empty_house_and_nothing_else(home, tmp_path):
     puhui("stop", home=home)
     file = tmp_path / "puhui.tar"

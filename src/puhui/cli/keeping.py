@@ -76,10 +76,16 @@ def backup(file: Path, keys_to: Path | None) -> None:
             finally:
                 await connection.close()
 
-    manifest = run(write())
     if keys_to is not None:
-        keys_to.touch(mode=0o600)
-        shutil.copyfile(config.field_keys_path, keys_to)
+        keys_to.touch(mode=0o600, exist_ok=False)  # before the long work: a place that cannot be written is told at once
+    try:
+        manifest = run(write())
+        if keys_to is not None:
+            shutil.copyfile(config.field_keys_path, keys_to)
+    except BaseException:
+        if keys_to is not None:
+            keys_to.unlink()
+        raise
     click.echo(f"{file}: {len(manifest.tables)} tables, {manifest.rows:,} rows, {file.stat().st_size:,} bytes")
 
 

@@ -55,7 +55,6 @@ class Config:
     tick_s: int = 60
     driver_key_file: str = ""
     law_folder: str = ""
-    products_folder: str = ""
     lender_key_file: str = ""
     workers: int = 1
     pool_size: int = 12
@@ -184,7 +183,6 @@ _PARSERS: dict[str, tuple[Callable[[str], object], str]] = {
     "TICK_S": (_whole(1, 3600), "seconds, 1..3600"),
     "DRIVER_KEY_FILE": (str, "a file with the driver's public key"),
     "LAW_FOLDER": (str, "a folder with the lender's own rule packs"),
-    "PRODUCTS_FOLDER": (str, "a folder with the lender's own products"),
     "LENDER_KEY_FILE": (str, "a file with the lender's private key (PEM)"),
     "WORKERS": (_whole(1, 64), "a whole number from 1 to 64"),
     "POOL_SIZE": (_whole(2, 200), "database connections, 2..200"),

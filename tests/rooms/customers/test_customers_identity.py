@@ -104,7 +104,7 @@ def test_pictures_are_drawn_anew_without_what_they_carried():
         assert not fresh.getexif()
 
 
-@pytest.mark.parametrize("data", [b"", b"GIF89a" + b"0" * 99, b"\xff\xd8\xff" + b"0" * 99, b"%PDF-1.7 cut off", b"<svg/>"])
+@pytest.mark.parametrize("data", [b"", b"GIF89a" + b"0" * 99, b"\xff\xd8\xff" + b"0" * 99, b"%PDF-1.7 cut off", b"%PDF-1.7\n%%EOF", b"<svg/>"])
 def test_what_is_no_picture_is_refused(data):
     with pytest.raises(customers.FileUnreadable):
         customers.encode_anew(data)

@@ -41,7 +41,7 @@ def encode_anew(data: bytes) -> tuple[bytes, str]:
     if not data or len(data) > BYTES_MAX:
         raise FileUnreadable
     if data.startswith(b"%PDF-"):
-        if b"%%EOF" not in data[-2048:]:
+        if b"%%EOF" not in data[-2048:] or b"startxref" not in data[-2048:]:
             raise FileUnreadable
         return data, "application/pdf"
     try:
