@@ -10,7 +10,7 @@ import hashlib
 import json
 import mmap
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -23,8 +23,9 @@ from puhui.engines.rules.classes import Domain
 from puhui.engines.rules.compiling import Compiled, Register, TableForm, compiled
 from puhui.engines.rules.loader import load
 from puhui.engines.rules.model import Model
-from puhui.engines.rules.outcome import Instants, Outcome
+from puhui.engines.rules.outcome import Instants, Made, Outcome
 from puhui.engines.rules.program import ARRAYS, Array, Mode, Op, Program
+from puhui.engines.rules.reading import Reading, reading
 from puhui.engines.rules.refusals import BadInput, DamagedArtefact, MissingInput, UnknownDecision, UnreadableFile
 from puhui.engines.rules.schema import FLOAT_DIGITS_MAX, Field, column, held, held_column, read_schema
 from puhui.engines.rules.values import Trouble
@@ -36,6 +37,8 @@ ALIGN = 64
 REGISTERS_MAX = 1_000_000
 Reader = tuple[str, bool, float, float, Field, dict[str, int]]
 """How a value of a row is read: its name, whether it is a text, the power of its scale where floats are taken (else 0), its bound, its codes."""
+Single = tuple[Callable[[Array, Array, Array, bool], bool], Array, Reading, int]
+NOTHING = np.zeros(0, np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +67,12 @@ class Artefact:
     """The registers that decisions stand in, in the order of the forms."""
     readers: tuple[Reader, ...] = field(default=(), repr=False)
     loaded: list[tuple[Array, ...]] = field(default_factory=list, repr=False)
+    singles: list[Single] = field(default_factory=list, repr=False)
     tables: tuple[tuple[str, TableForm], ...] = field(default=(), repr=False)
-    """The decisions that are tables of the program."""
+    """The decisions that are tables of the program, in its order."""
+    table_names: tuple[str, ...] = ()
+    firsts: tuple[int, int] = (0, 0)
+    """Where the first rules stand in the answer of one row."""
 
     def to_bytes(self) -> bytes:
         """The canonical bytes, which `sha256` names."""
@@ -109,29 +116,49 @@ class Artefact:
         keeps = self.keeps
         if kernels is None:
             registers, marks, codes, fired = plain.run(program, values, nulls)
-            return Outcome(self, n, codes, fired, registers[keeps], marks[keeps], given, at, left)
+            return Outcome(self, n, Made(codes, fired, registers[keeps], marks[keeps]), given, at, left)
         codes = np.zeros((len(program["tables"]), n), np.int32)
         fired = np.zeros((program.fired_words, n), np.uint64)
         kept, marks = np.zeros((len(keeps), n), np.int64), np.zeros((len(keeps), n), bool)
         kernels.decide_all(values, nulls, kept, marks, codes, fired, keeps, program.registers, *self._arrays(kernels))
-        return Outcome(self, n, codes, fired, kept, marks, given, at, left)
+        return Outcome(self, n, Made(codes, fired, kept, marks), given, at, left)
 
     def one(self, row: Mapping[str, object], *, at: Instants = None) -> Outcome:
         """Decide one row. Refused: MissingInput, BadInput."""
+        single = self._single()
+        if single is None:
+            return self._one_plain(row, at)
+        decide_one, pack, read, room = single
+        out = np.empty(room, np.int64)
+        values = read.given(row)
+        if values is not None and decide_one(pack, values, out, False):
+            return Outcome(self, 1, out, row, at)
+        numbers, nulls, left = self._read_one(row)
+        registers = self.compiled.program.registers
+        out[: len(numbers)], out[registers : registers + len(nulls)] = numbers, nulls
+        decide_one(pack, NOTHING, out, True)
+        return Outcome(self, 1, out, row, at, left)
+
+    def _one_plain(self, row: Mapping[str, object], at: Instants) -> Outcome:
+        """One row by numpy alone."""
         values, nulls, left = self._read_one(row)
-        program, keeps = self.compiled.program, self.keeps
-        kernels = self.kernels()
-        if kernels is None:
-            inputs = len(values)
-            registers, marks, codes, fired = plain.run(program, np.array(values, np.int64).reshape(inputs, 1), np.array(nulls, bool).reshape(inputs, 1))
-            return Outcome(self, 1, codes, fired, registers[keeps], marks[keeps], row, at, left)
-        registers, marks = np.zeros((program.registers, 1), np.int64), np.zeros((program.registers, 1), bool)
-        registers[: len(values), 0], marks[: len(nulls), 0] = values, nulls
-        codes = np.zeros((len(program["tables"]), 1), np.int32)
-        fired = np.zeros((program.fired_words, 1), np.uint64)
-        places = np.zeros((len(program["lookups"]) + 1, 1), np.int64)
-        kernels.decide(1, registers, marks, codes, fired, places, *self._arrays(kernels))
-        return Outcome(self, 1, codes, fired, registers[keeps], marks[keeps], row, at, left)
+        keeps, shape = self.keeps, (len(values), 1)
+        registers, marks, codes, fired = plain.run(self.compiled.program, np.array(values, np.int64).reshape(shape), np.array(nulls, bool).reshape(shape))
+        return Outcome(self, 1, Made(codes, fired, registers[keeps], marks[keeps]), row, at, left)
+
+    def _single(self) -> Single | None:
+        """The loop for one row, the program as it takes it, how rows are read, and the room of an answer; made when first asked for."""
+        if self.form == "numpy":
+            return None
+        if not self.singles:
+            if self.kernels() is None:
+                return None
+            from puhui.engines.rules import single
+
+            read = reading(self.fields, self.codes)
+            program = self.compiled.program
+            self.singles.append((single.decide_one, single.packed(program, read.inputs), read, single.room(program)))
+        return self.singles[0]
 
     def _read_one(self, row: Mapping[str, object]) -> tuple[list[int], list[bool], frozenset[int]]:
         """One row as int64 and marks of null; row 0 is left to the interpreter where a value is too fine."""
@@ -192,9 +219,13 @@ def compile(model: Model, decisions: Sequence[str], schema: object) -> Artefact:
 def _artefact(model: Model, decisions: tuple[str, ...], made: Compiled, data: bytes | mmap.mmap) -> Artefact:
     codes = tuple({text: place for place, text in enumerate(known)} for known in made.texts)
     keeps = np.array([form.place for form in made.forms.values() if isinstance(form, Register)], np.int64)
-    tables = tuple((name, form) for name, form in made.forms.items() if isinstance(form, TableForm))
+    tables = tuple(sorted(((name, form) for name, form in made.forms.items() if isinstance(form, TableForm)), key=lambda one: one[1].table))
+    number, registers = len(made.program["tables"]), made.program.registers
+    if [form.table for _, form in tables] != list(range(number)):
+        raise ValueError("a table is not one decision's")
+    firsts = 2 * registers + number, 2 * registers + 2 * number
     readers = tuple(_reader(one, known) for one, known in zip(made.fields, codes, strict=True))
-    return Artefact(model, decisions, made, data, hashlib.sha256(data).hexdigest(), "", codes, {}, keeps, readers, [], tables)
+    return Artefact(model, decisions, made, data, hashlib.sha256(data).hexdigest(), "", codes, {}, keeps, readers, [], [], tables, tuple(name for name, _ in tables), firsts)
 
 
 def _reader(one: Field, codes: dict[str, int]) -> Reader:

@@ -28,15 +28,23 @@ Instants = datetime | DateTime | Sequence[datetime] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """What the loops left of many rows: codes (tables, rows), words of what fired, registers that decisions stand in, and their nulls."""
+
+    codes: Array
+    words: Array
+    kept: Array
+    kept_nulls: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
     """What an artefact made of its rows. Rows count from 0, rules from 1."""
 
     artefact: Artefact
     n: int
-    codes: Array
-    words: Array
-    kept: Array
-    kept_nulls: Array
+    made: Made | Array
+    """Of one row: registers, their nulls, codes and words in one line, as the loop for one row leaves them."""
     given: Mapping[str, object] = field(repr=False)
     at: Instants = None
     left: frozenset[int] = frozenset()
@@ -45,6 +53,34 @@ class Outcome:
     def __len__(self) -> int:
         return self.n
 
+    @property
+    def codes(self) -> Array:
+        """(tables, rows): the place of the first rule that fired, from 1; 0 none, -1 the policy forbids what fired, -2 an input is not allowed."""
+        if isinstance(self.made, Made):
+            return self.made.codes
+        return self._line(2, len(self.artefact.compiled.program["tables"]))
+
+    @property
+    def words(self) -> Array:
+        """(words, rows): the bits of all rules that fired, of tables that may fire several."""
+        if isinstance(self.made, Made):
+            return self.made.words
+        program = self.artefact.compiled.program
+        start = 2 * (program.registers + len(program["tables"]))
+        return self.made[start : start + program.fired_words].view(np.uint64).reshape(-1, 1)
+
+    def _line(self, part: int, length: int) -> Array:
+        assert not isinstance(self.made, Made), "one row is one line"
+        start = part * self.artefact.compiled.program.registers
+        return self.made[start : start + length].reshape(-1, 1)
+
+    def _kept(self, place: int, row: int) -> int | None:
+        """What a decision's register holds; None for null."""
+        if isinstance(self.made, Made):
+            return None if self.made.kept_nulls[place, row] else int(self.made.kept[place, row])
+        register = int(self.artefact.keeps[place])
+        return None if self.made[self.artefact.compiled.program.registers + register] else int(self.made[register])
+
     def value(self, decision: str, row: int = 0) -> object:
         """The FEEL value of a decision, exactly what `Model.decide` gives for the row. Refused: UnknownDecision."""
         decision, form = self._form(decision)
@@ -52,8 +88,8 @@ class Outcome:
         if row in self.left or isinstance(form, str):
             return self.interpreted(decision, row).value
         if isinstance(form, Register):
-            place = self._place(decision)
-            return None if self.kept_nulls[place, row] else _of_register(form, int(self.kept[place, row]))
+            held = self._kept(self._place(decision), row)
+            return None if held is None else _of_register(form, held)
         return self._answer(decision, form, row)
 
     def fired(self, decision: str, row: int = 0) -> list[int]:
@@ -68,9 +104,13 @@ class Outcome:
         return [rule + 1 for rule in self._chosen(form, row)]
 
     def first_fired(self, row: int = 0) -> dict[str, int]:
-        """For every table that was asked for, the first rule that fired (from 1; 0: none), read straight from the codes."""
-        codes = self.codes[:, row].tolist()
-        return {name: form.ranks[code - 1] + 1 if (code := codes[form.table]) > 0 else 0 for name, form in self.artefact.tables}
+        """For every table, the first rule that fired (from 1; 0: none), read straight from what the loops left."""
+        artefact = self.artefact
+        if not isinstance(self.made, Made):
+            start, until = artefact.firsts
+            return dict(zip(artefact.table_names, self.made[start:until].tolist(), strict=True))
+        codes = self.made.codes[:, row].tolist()
+        return {name: form.ranks[code - 1] + 1 if (code := codes[form.table]) > 0 else 0 for name, form in artefact.tables}
 
     def diagnostics(self, decision: str, row: int = 0) -> list[Diagnostic]:
         """Why anything in the decision is null. Refused: UnknownDecision."""
