@@ -30,6 +30,7 @@ from puhui.foundation.work import HOUSE, Actor, Work
 SQL = sql.load(__file__)
 AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
 PATIENCE_S = 60.0
+STATEMENTS_KEPT = 2000  # more than there are: each is prepared once a connection and never again
 DURABLE, QUICK = "begin", "begin; set local synchronous_commit = off"
 
 
@@ -132,7 +133,16 @@ class Desk:
 
 async def open_desk(config: Config, wiring: Wiring, *, owner: str, database_url: str = "", clock: Clock | None = None) -> Desk:
     """Open the desk: keys, database pool, clock, outside clients. Keys are made on a first run on loopback only."""
-    pool = await asyncpg.create_pool(database_url or config.database_url, min_size=0, max_size=config.pool_size, init=_speak_json, reset=_as_it_is, timeout=PATIENCE_S)
+    pool = await asyncpg.create_pool(
+        database_url or config.database_url,
+        min_size=0,
+        max_size=config.pool_size,
+        init=_speak_json,
+        reset=_as_it_is,
+        timeout=PATIENCE_S,
+        statement_cache_size=STATEMENTS_KEPT,
+        max_cached_statement_lifetime=0,
+    )
     key = load_private(config.lender_key_path, "lender-1", make=config.is_loopback)
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30), auto_decompress=False)
     known_clock = clock or await stored_clock(pool, config)
