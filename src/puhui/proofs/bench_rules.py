@@ -85,7 +85,7 @@ def _beside_zen(
     one, batch, many, vm = _Turns(), _Turns(), _Turns(), _Turns()
     arrow, w3_arrow = _arrow(columns), _arrow(w3_columns)
     held = w2.held(arrow)
-    for _ in range(3):
+    for _ in range(7):
         one.take(lambda: [w1.one(row).first_fired() for row in rows], lambda: [w1_peer.one(row) for row in rows], len(rows), len(rows))
         batch.take(lambda: w1.run(arrow), lambda: w1_peer.many(rows), arrow.num_rows, len(rows))
         many.take(lambda: w3.run(w3_arrow), lambda: w3_peer.many(w3_rows), w3_arrow.num_rows, len(w3_rows))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rules_models import definitions, table
 
 from puhui.engines import rules
-from puhui.engines.rules import schema
+from puhui.engines.rules import artefact as artefact_module
+from puhui.engines.rules import kernels, schema
 from puhui.proofs import rules_parity
 
 ROWS = [
@@ -124,9 +125,11 @@ def test_a_float_is_read_as_the_nearest_decimal(number, scale):
     field = schema.Field("x", "number", 12, scale)
     wanted = Decimal(number).quantize(Decimal(1).scaleb(-scale))
     assert Decimal(schema.held(field, number, {})).scaleb(-scale) == wanted
-    many, nulls, _ = schema.held_column(field, np.array([number, np.nan]), {})
-    assert Decimal(int(many[0])).scaleb(-scale) == wanted
-    assert nulls.tolist() == [False, True]
+    for loops in (None, kernels):
+        many = np.zeros(2, np.int64)
+        assert schema.held_column(field, np.array([number, np.nan]), {}, many, loops) == []
+        assert Decimal(int(many[0])).scaleb(-scale) == wanted
+        assert many[1] == schema.NULL
 
 
 @pytest.mark.parametrize("tie", ["0.125", "2.5", "1.005", "0.145", "-0.375", "1000000.5"])
@@ -135,7 +138,10 @@ def test_ties_go_to_the_even_neighbour(tie):
         field = schema.Field("x", "number", 12, scale)
         wanted = Decimal(float(tie)).quantize(Decimal(1).scaleb(-scale))
         assert Decimal(schema.held(field, float(tie), {})).scaleb(-scale) == wanted
-        assert Decimal(int(schema.held_column(field, np.array([float(tie)]), {})[0][0])).scaleb(-scale) == wanted
+        for loops in (None, kernels):
+            many = np.zeros(1, np.int64)
+            schema.held_column(field, np.array([float(tie)]), {}, many, loops)
+            assert Decimal(int(many[0])).scaleb(-scale) == wanted
 
 
 def expression(draw, depth):
@@ -228,3 +234,29 @@ def test_a_decision_may_be_asked_for_by_its_id_too():
     assert outcome.value("d1") is outcome.value("Total") is outcome.value("total") is True
     with pytest.raises(rules.UnknownDecision):
         outcome.value("nobody")
+
+
+def test_columns_of_arrow_say_what_lists_say(model):
+    """Texts by dictionary or plain, in one piece or several, whole numbers and floats, with nulls and without, in several chunks of reading."""
+    artefact = rules.compile(model, ["D", "E"], SCHEMA)
+    n = artefact_module.CHUNK + 5
+    ages, cs = [[5, 18, None, 60, 65, 71][row % 6] for row in range(n)], [["a", None, "b", "q"][row % 4] for row in range(n)]
+    texts = pa.array(cs)
+    pieces = pa.chunked_array([texts[: n // 2].dictionary_encode(), texts[n // 2 :].dictionary_encode()])
+    wanted = artefact.run({"age": [None if one is None else Decimal(one) for one in ages], "c": cs})
+    for loops in ("numba", "numpy"):
+        for c in (texts, texts.dictionary_encode(), pieces, pa.chunked_array([texts])):
+            for age in (pa.array(ages, pa.float64()), pa.array(ages, pa.int16()), pa.chunked_array([pa.array(ages, pa.int64())])):
+                told = artefact.with_form(loops).run({"age": age, "c": c})
+                assert (told.codes == wanted.codes).all()
+                assert (told.made.kept == wanted.made.kept).all()
+    assert wanted.value("D", n - 1) == model.decide("D", {"age": ages[-1], "c": cs[-1]}).value
+
+
+def test_a_bad_row_far_down_is_named_by_its_own_number(model):
+    artefact = rules.compile(model, ["D"], SCHEMA)
+    ages = np.full(artefact_module.CHUNK + 9, 20.0)
+    ages[artefact_module.CHUNK + 3] = 1e9
+    with pytest.raises(rules.BadInput) as refused:
+        artefact.run({"age": ages, "c": np.full(len(ages), "a", object)})
+    assert (refused.value.facts["row"], refused.value.facts["column"]) == (artefact_module.CHUNK + 3, "age")

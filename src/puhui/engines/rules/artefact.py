@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from puhui.engines.rules import plain
+from puhui.engines.rules.arranging import plan
 from puhui.engines.rules.classes import Domain
 from puhui.engines.rules.compiling import Compiled, Register, TableForm, compiled
 from puhui.engines.rules.loader import load
@@ -27,7 +28,7 @@ from puhui.engines.rules.outcome import Instants, Made, Outcome
 from puhui.engines.rules.program import ARRAYS, Array, Mode, Op, Program
 from puhui.engines.rules.reading import Reading, reading
 from puhui.engines.rules.refusals import BadInput, DamagedArtefact, MissingInput, UnknownDecision, UnreadableFile
-from puhui.engines.rules.schema import FLOAT_DIGITS_MAX, Field, column, held, held_column, read_schema
+from puhui.engines.rules.schema import FLOAT_DIGITS_MAX, NULL, Field, column, held, held_column, read_schema
 from puhui.engines.rules.values import Trouble
 
 MAGIC = b"PUHUIRUL"
@@ -35,6 +36,8 @@ COMPILER, SEMANTICS = 1, 1
 """Versions of how we compile and of what expressions mean. Old semantics stay in the code: an upgrade changes no old answer."""
 ALIGN = 64
 REGISTERS_MAX = 1_000_000
+CHUNK = 32_768
+"""Rows that are read together, then decided: they stay near."""
 Reader = tuple[str, bool, float, float, Field, dict[str, int]]
 """How a value of a row is read: its name, whether it is a text, the power of its scale where floats are taken (else 0), its bound, its codes."""
 Single = tuple[Callable[[Array, Array, Array, bool], bool], Array, Reading, int]
@@ -43,11 +46,10 @@ NOTHING = np.zeros(0, np.float64)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Held:
-    """Rows as int64 and marks of null, what they were given as, and the rows that only the interpreter can decide."""
+    """Rows as int64 with NULL, what they were given as, and the rows that only the interpreter can decide."""
 
     given: Mapping[str, object]
     values: Array
-    nulls: Array
     left: frozenset[int]
 
 
@@ -66,7 +68,7 @@ class Artefact:
     keeps: Array = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     """The registers that decisions stand in, in the order of the forms."""
     readers: tuple[Reader, ...] = field(default=(), repr=False)
-    loaded: list[tuple[Array, ...]] = field(default_factory=list, repr=False)
+    loaded: list[tuple[Any, ...]] = field(default_factory=list, repr=False)
     singles: list[Single] = field(default_factory=list, repr=False)
     tables: tuple[tuple[str, TableForm], ...] = field(default=(), repr=False)
     """The decisions that are tables of the program, in its order."""
@@ -90,42 +92,59 @@ class Artefact:
 
     def with_form(self, form: str) -> Artefact:
         """The same artefact run by these loops: numpy or numba. They give the same bits."""
-        return replace(self, form=form)
+        return replace(self, form=form, loaded=[], singles=[])
 
     def run(self, columns: object, *, at: Instants = None) -> Outcome:
         """Decide many rows, given as an Arrow table or as a mapping of arrays. Refused: MissingInput, BadInput."""
-        return self.decide(self.held(columns), at=at)
+        given = _mapping(columns)
+        n = _rows_of(given, self.fields)
+        kernels = self.kernels()
+        if kernels is None or n <= CHUNK:
+            return self.decide(self.held(given), at=at)
+        wanted = {one.name: given[one.name] for one in self.fields}
+        made, left = self._room(n), set()
+        values = np.empty((len(self.fields), CHUNK), np.int64)
+        for start in range(0, n, CHUNK):
+            part = {name: one[start : start + CHUNK] for name, one in wanted.items()}  # type: ignore[index]
+            size = min(CHUNK, n - start)
+            left |= self._read(part, values[:, :size] if size == CHUNK else np.empty((len(values), size), np.int64), start, made)
+        return Outcome(self, n, made, given, at, frozenset(left))
+
+    def _read(self, part: Mapping[str, object], values: Array, start: int, made: Made) -> set[int]:
+        """Read and decide the rows from `start` on; give those that only the interpreter can decide. `values` is room."""
+        kernels = self.kernels()
+        assert kernels is not None, "numpy decides all rows at once"
+        try:
+            left = _fill(values, part, self.fields, self.codes, kernels)
+        except BadInput as bad:
+            row = bad.facts["row"]
+            raise BadInput(**{**bad.facts, "row": start + row if isinstance(row, int) else row}) from None
+        kernels.decide_all(values, start, made.kept, made.codes, made.words, self.keeps, self.compiled.program.registers, *self._arrays())
+        return {start + row for row in left}
+
+    def _room(self, n: int) -> Made:
+        program = self.compiled.program
+        codes, fired = np.empty((len(program["tables"]), n), np.int32), np.empty((program.fired_words, n), np.uint64)
+        return Made(codes, fired, np.empty((len(self.keeps), n), np.int64))
 
     def held(self, columns: object) -> Held:
         """Columns read once, as the loops know them: they may be decided many times. Refused: MissingInput, BadInput."""
         given = _mapping(columns)
-        read = [held_column(one, column(given, one.name), codes) for one, codes in zip(self.fields, self.codes, strict=True)]
-        lengths = {len(values) for values, _, _ in read}
-        if len(lengths) > 1:
-            raise BadInput(row=min(lengths), column=self.fields[0].name, why="the columns differ in length", kind="columns of one length")
-        n = lengths.pop() if lengths else 1
-        values = np.array([one for one, _, _ in read], np.int64).reshape(len(read), n)
-        nulls = np.array([one for _, one, _ in read], bool).reshape(len(read), n)
-        return Held(given, values, nulls, frozenset(row for _, _, rows in read for row in rows))
+        values = np.empty((len(self.fields), _rows_of(given, self.fields)), np.int64)
+        return Held(given, values, frozenset(_fill(values, given, self.fields, self.codes, self.kernels())))
 
     def decide(self, held: Held, *, at: Instants = None) -> Outcome:
         """Decide rows that were read by `held`."""
-        program, values, nulls, given, left = self.compiled.program, held.values, held.nulls, held.given, held.left
-        n = values.shape[1]
-        kernels = self.kernels()
-        keeps = self.keeps
+        n, kernels = held.values.shape[1], self.kernels()
         if kernels is None:
-            registers, marks, codes, fired = plain.run(program, values, nulls)
-            return Outcome(self, n, Made(codes, fired, registers[keeps], marks[keeps]), given, at, left)
-        codes = np.zeros((len(program["tables"]), n), np.int32)
-        fired = np.zeros((program.fired_words, n), np.uint64)
-        kept, marks = np.zeros((len(keeps), n), np.int64), np.zeros((len(keeps), n), bool)
-        kernels.decide_all(values, nulls, kept, marks, codes, fired, keeps, program.registers, *self._arrays(kernels))
-        return Outcome(self, n, Made(codes, fired, kept, marks), given, at, left)
+            return Outcome(self, n, Made(*plain.run(self.compiled.program, held.values, self.keeps)), held.given, at, held.left)
+        made = self._room(n)
+        kernels.decide_all(held.values, 0, made.kept, made.codes, made.words, self.keeps, self.compiled.program.registers, *self._arrays())
+        return Outcome(self, n, made, held.given, at, held.left)
 
     def one(self, row: Mapping[str, object], *, at: Instants = None) -> Outcome:
         """Decide one row. Refused: MissingInput, BadInput."""
-        single = self._single()
+        single = self.singles[0] if self.singles else self._single()
         if single is None:
             return self._one_plain(row, at)
         decide_one, pack, read, room = single
@@ -134,30 +153,26 @@ class Artefact:
         if values is not None and decide_one(pack, values, out, False):
             return Outcome(self, 1, out, row, at)
         numbers, nulls, left = self._read_one(row)
-        registers = self.compiled.program.registers
-        out[: len(numbers)], out[registers : registers + len(nulls)] = numbers, nulls
+        out[: len(numbers)] = np.where(np.array(nulls, bool), NULL, np.array(numbers, np.int64))
         decide_one(pack, NOTHING, out, True)
         return Outcome(self, 1, out, row, at, left)
 
     def _one_plain(self, row: Mapping[str, object], at: Instants) -> Outcome:
         """One row by numpy alone."""
-        values, nulls, left = self._read_one(row)
-        keeps, shape = self.keeps, (len(values), 1)
-        registers, marks, codes, fired = plain.run(self.compiled.program, np.array(values, np.int64).reshape(shape), np.array(nulls, bool).reshape(shape))
-        return Outcome(self, 1, Made(codes, fired, registers[keeps], marks[keeps]), row, at, left)
+        numbers, nulls, left = self._read_one(row)
+        values = np.where(np.array(nulls, bool), NULL, np.array(numbers, np.int64)).reshape(len(numbers), 1)
+        codes, fired, kept = plain.run(self.compiled.program, values, self.keeps)
+        return Outcome(self, 1, Made(codes, fired, kept), row, at, left)
 
     def _single(self) -> Single | None:
         """The loop for one row, the program as it takes it, how rows are read, and the room of an answer; made when first asked for."""
-        if self.form == "numpy":
+        if self.form == "numpy" or self.kernels() is None:
             return None
-        if not self.singles:
-            if self.kernels() is None:
-                return None
-            from puhui.engines.rules import single
+        from puhui.engines.rules import single
 
-            read = reading(self.fields, self.codes)
-            program = self.compiled.program
-            self.singles.append((single.decide_one, single.packed(program, read.inputs), read, single.room(program)))
+        read, program = reading(self.fields, self.codes), self.compiled.program
+        laid = plan(program)
+        self.singles.append((single.decide_one, single.packed(program, laid, read.inputs), read, single.room(program, laid)))
         return self.singles[0]
 
     def _read_one(self, row: Mapping[str, object]) -> tuple[list[int], list[bool], frozenset[int]]:
@@ -183,12 +198,12 @@ class Artefact:
             values.append(number or 0)
         return values, nulls, left
 
-    def _arrays(self, kernels: ModuleType) -> tuple[Array, ...]:
-        """The arrays of the program as the loops take them; the buckets are arranged when first asked for."""
+    def _arrays(self) -> tuple[Any, ...]:
+        """The program as the loops for many rows take it; laid out when first asked for."""
         if not self.loaded:
-            program = self.compiled.program
-            arrays = tuple(program[name] for name in kernels.ORDER)
-            self.loaded.append((*arrays, *kernels.arranged(program["lookups"], program["starts"])))
+            program, laid = self.compiled.program, plan(self.compiled.program)
+            own = (laid.wide, laid.steps, laid.groups, laid.uses, laid.maps, laid.starts, laid.buckets, laid.tables)
+            self.loaded.append((*own, *(program[name] for name in ("constants", "groups", "answers", "answer_nulls", "outputs"))))
         return self.loaded[0]
 
     def kernels(self) -> ModuleType | None:
@@ -223,7 +238,7 @@ def _artefact(model: Model, decisions: tuple[str, ...], made: Compiled, data: by
     number, registers = len(made.program["tables"]), made.program.registers
     if [form.table for _, form in tables] != list(range(number)):
         raise ValueError("a table is not one decision's")
-    firsts = 2 * registers + number, 2 * registers + 2 * number
+    firsts = registers + number, registers + 2 * number
     readers = tuple(_reader(one, known) for one, known in zip(made.fields, codes, strict=True))
     return Artefact(model, decisions, made, data, hashlib.sha256(data).hexdigest(), "", codes, {}, keeps, readers, [], [], tables, tuple(name for name, _ in tables), firsts)
 
@@ -233,10 +248,27 @@ def _reader(one: Field, codes: dict[str, int]) -> Reader:
     return one.name, one.kind in {"category", "string"}, float(10**one.scale) if is_loose else 0.0, float(one.bound) if is_loose else 0.0, one, codes
 
 
+def _rows_of(given: Mapping[str, object], fields: Sequence[Field]) -> int:
+    """How many rows the columns have; one where the schema names none. Refused: MissingInput, BadInput."""
+    lengths = {len(column(given, one.name)) for one in fields}  # type: ignore[arg-type]
+    if len(lengths) > 1:
+        raise BadInput(row=min(lengths), column=fields[0].name, why="the columns differ in length", kind="columns of one length")
+    return lengths.pop() if lengths else 1
+
+
+def _fill(values: Array, given: Mapping[str, object], fields: Sequence[Field], codes: Sequence[Mapping[str, int]], kernels: ModuleType | None) -> set[int]:
+    """Read columns into the rows of `values`; give the rows that only the interpreter can decide. Refused: BadInput."""
+    left: set[int] = set()
+    for out, one, known in zip(values, fields, codes, strict=True):
+        left.update(held_column(one, given[one.name], known, out, kernels))
+    return left
+
+
 def _mapping(columns: object) -> Mapping[str, object]:
     if isinstance(columns, Mapping):
         return columns
-    return {name: columns.column(name) for name in columns.column_names}  # type: ignore[attr-defined]
+    given = {name: columns.column(name) for name in columns.column_names}  # type: ignore[attr-defined]
+    return {name: one.chunk(0) if getattr(one, "num_chunks", 0) == 1 else one for name, one in given.items()}
 
 
 # bytes

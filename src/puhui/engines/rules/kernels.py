@@ -1,6 +1,6 @@
-"""Run a program with numba: one generic loop, compiled once per installation and kept. No code is made for a model.
+"""Run a program over many rows with numba: generic loops, compiled once per installation and kept. No code is made for a model.
 
-The loop and `plain.run` give the same bits. No fastmath, no contraction: everything here is integers.
+The loops and `plain.run` give the same bits. No fastmath, no contraction. Null is one number, `NULL`, so that loops have no branches.
 """
 
 from __future__ import annotations
@@ -8,419 +8,402 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import njit, types
+from numba.extending import intrinsic
+
+from puhui.engines.rules.schema import NULL as NO_VALUE
 
 Array = np.ndarray[Any, Any]
-BLOCK = 256
+BLOCK = 512
 """Rows that are decided together: their registers stay in the cache."""
-BUCKETS_MAX = 4096
-PLACES = np.zeros(64, np.int64)
-"""Where a single bit stands, by the top six bits of its product with a de Bruijn number."""
-for _place in range(64):
-    PLACES[((1 << _place) * 0x022FDD63CC95386D & 0xFFFFFFFFFFFFFFFF) >> 58] = _place
+NULL = np.int64(NO_VALUE)
+ROUNDER = 1.5 * 2.0**52
+
+
+def _lowest(_: Any, word: Any) -> Any:  # noqa: ARG001  (numba asks for the name)
+    def made(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.int64), made
+
+
+lowest: Any = intrinsic(_lowest)
+"""The place of the lowest bit that is set in an int64; 64 where none is."""
 
 
 @njit(cache=True, nogil=True)
-def _rows_of(
-    lookup: int, n: int, values: Array, nulls: Array, out: Array, lookups: Array, starts: Array, rows: Array, buckets: Array, bucket: Array
-) -> None:
-    """Write what the class of each of n values stands for. A bucket says at which class its values begin; few steps are left from there.
-
-    All that belongs to the lookup is read once: the loop itself touches five flat arrays.
-    """
-    first_row, number, first = lookups[lookup, 4], lookups[lookup, 3], lookups[lookup, 2]
-    of_null = rows[first_row + lookups[lookup, 5] - 1]
-    if lookups[lookup, 1]:
+def _classify(group: int, n: int, values: Array, out: Array, groups: Array, starts: Array, buckets: Array) -> None:
+    """Write the class of each of n values."""
+    null = groups[group, 8]
+    if groups[group, 1]:
         for row in range(n):
-            out[row] = of_null if nulls[row] else rows[first_row + values[row]]
+            out[row] = null if values[row] == NULL else values[row]
         return
-    below, above = rows[first_row], rows[first_row + number]
+    low, high, shift, number = groups[group, 2], groups[group, 3], groups[group, 5], groups[group, 7]
     if number == 0:
         for row in range(n):
-            out[row] = of_null if nulls[row] else below
+            out[row] = 1 if values[row] == NULL else 0
         return
-    low, high, begin, shift = starts[first], starts[first + number - 1], buckets[lookup, 0], buckets[lookup, 1]
+    own = buckets[groups[group, 4] :]
+    if shift == 0:
+        for row in range(n):
+            value = min(max(values[row], low), high)
+            out[row] = null if values[row] == NULL else own[value - low]
+        return
+    begins = starts[groups[group, 6] : groups[group, 6] + number]
     for row in range(n):
-        value = values[row]
-        if nulls[row]:
-            out[row] = of_null
-        elif value < low:
-            out[row] = below
-        elif value >= high:
-            out[row] = above
+        value = min(max(values[row], low), high)
+        place = np.int64(own[np.int64((np.uint64(value) - np.uint64(low)) >> np.uint64(shift))])
+        while place < number and begins[place] <= value:
+            place += 1
+        out[row] = null if values[row] == NULL else place
+
+
+@njit(cache=True, nogil=True)
+def _narrow(table: int, n: int, classes: Array, lives: Array, uses: Array, maps: Array, tables: Array) -> None:
+    """The rules that fire of a table of at most 64, as the bits of one word a row."""
+    first, count, whole = tables[table, 0], tables[table, 1], tables[table, 6]
+    if count == 0:
+        for row in range(n):
+            lives[row] = whole
+        return
+    for one in range(count):
+        use = first + one
+        own, mine = maps[uses[use, 1] :], classes[uses[use, 0]]
+        if one == 0:
+            for row in range(n):
+                lives[row] = own[mine[row]] & whole
         else:
-            place = bucket[begin + np.int64((np.uint64(value) - np.uint64(low)) >> np.uint64(shift))]
-            if shift:
-                while starts[first + place] <= value:
-                    place += 1
-            out[row] = rows[first_row + place]
+            for row in range(n):
+                lives[row] &= own[mine[row]]
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _row_of_one(lookup: int, value: Any, null: Any, lookups: Array, starts: Array, rows: Array, buckets: Array, bucket: Array) -> Any:
-    """What the class of one value stands for: `_rows_of` without views of arrays, whose cost a single row would feel."""
-    first_row, number, first = lookups[lookup, 4], lookups[lookup, 3], lookups[lookup, 2]
-    place = lookups[lookup, 5] - 1
-    if not null:
-        if lookups[lookup, 1]:
-            place = value
-        elif number == 0 or value < starts[first]:
-            place = 0
-        elif value >= starts[first + number - 1]:
-            place = number
-        else:
-            place = bucket[buckets[lookup, 0] + np.int64((np.uint64(value) - np.uint64(starts[first])) >> np.uint64(buckets[lookup, 1]))]
-            while starts[first + place] <= value:
-                place += 1
-    return rows[first_row + place]
+@njit(cache=True, nogil=True)
+def _mark(table: int, n: int, classes: Array, wrong: Array, uses: Array, maps: Array, tables: Array) -> bool:
+    """Mark the rows with an input that a column does not allow; False where no column forbids any."""
+    first, is_any = tables[table, 0], False
+    for use in range(first, first + tables[table, 1]):
+        if uses[use, 3] >= 0:
+            if not is_any:
+                wrong[:n] = False
+            is_any = True
+            own, mine = maps[uses[use, 3] :], classes[uses[use, 0]]
+            for row in range(n):
+                wrong[row] |= own[mine[row]] != 0
+    return is_any
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _lowest(word: Any) -> Any:
-    """The place of the lowest bit that is set; the word is not 0."""
-    return PLACES[((word & (~word + np.uint64(1))) * np.uint64(0x022FDD63CC95386D)) >> np.uint64(58)]
+@njit(cache=True, nogil=True)
+def _first_of_many(table: int, n: int, classes: Array, told: Array, offsets: Array, uses: Array, maps: Array, tables: Array) -> None:
+    """The first rule of a table of more than 64: four words at a time, until one of them fires. `offsets` (columns, rows) is room."""
+    first, count, words = tables[table, 0], tables[table, 1], tables[table, 2]
+    for one in range(count):
+        start, stride, mine, own = uses[first + one, 1], uses[first + one, 2], classes[uses[first + one, 0]], offsets[one]
+        for row in range(n):
+            own[row] = start + np.int64(mine[row]) * stride
+    for row in range(n):
+        code = 0
+        for word in range(0, words, 4):
+            live_0 = live_1 = live_2 = live_3 = np.int64(-1)
+            for one in range(count):
+                place = offsets[one, row] + word
+                live_0 &= maps[place]
+                live_1 &= maps[place + 1]
+                live_2 &= maps[place + 2]
+                live_3 &= maps[place + 3]
+            if live_0 | live_1 | live_2 | live_3:
+                live, at = live_3, 193
+                if live_2:
+                    live, at = live_2, 129
+                if live_1:
+                    live, at = live_1, 65
+                if live_0:
+                    live, at = live_0, 1
+                code = word * 64 + at + lowest(live)
+                break
+        told[row] = code
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _settle(number: int, places: Array, row: int, fired: Array, tables: Array, masks: Array, groups: Array) -> Any:
-    """The code of one table for one row, once the places of its masks are known."""
-    count, words, mode = tables[number, 1], tables[number, 2], tables[number, 3]
-    rules, kept = tables[number, 4], tables[number, 6]
-    code = 0
-    group = -1
+@njit(cache=True, nogil=True)
+def _settle(table: int, row: int, classes: Array, fired: Array, uses: Array, maps: Array, tables: Array, alike: Array) -> Any:
+    """The code of one table for one row, by its policy; the words of all that fired are left in `fired` where they are kept."""
+    first, count, words, mode, kept = tables[table, 0], tables[table, 1], tables[table, 2], tables[table, 3], tables[table, 4]
+    code, group = 0, -1
     for word in range(words):
-        live = np.uint64(0xFFFFFFFFFFFFFFFF)
-        if word == words - 1 and rules % 64:
-            live = (np.uint64(1) << np.uint64(rules % 64)) - np.uint64(1)
-        for one in range(count):
-            live &= masks[places[one, row] + word]
+        live = tables[table, 6] if word == words - 1 else np.int64(-1)
+        for use in range(first, first + count):
+            live &= maps[uses[use, 1] + classes[uses[use, 0], row] * uses[use, 2] + word]
         if kept >= 0:
-            fired[kept + word, row] = live
+            fired[kept + word, row] = np.uint64(live)
         if live == 0:
             continue
         if code == 0:
-            code = word * 64 + _lowest(live) + 1
+            code = word * 64 + lowest(live) + 1
             if mode == 0:
                 return code
         elif mode == 1:
             return -1
-        if mode == 1 and live & (live - np.uint64(1)):
+        if mode == 1 and live & (live - 1):
             return -1
-        if mode == 2:
-            left = live
-            while left:
-                mine = groups[tables[number, 7] + word * 64 + _lowest(left)]
-                if group < 0:
-                    group = mine
-                elif mine != group:
-                    code = -1
-                left &= left - np.uint64(1)
+        while mode == 2 and live:
+            mine = alike[tables[table, 5] + word * 64 + lowest(live)]
+            if group < 0:
+                group = mine
+            elif mine != group:
+                code = -1
+            live &= live - 1
     return code
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _table(
-    number: int,
-    n: int,
-    registers: Array,
-    marks: Array,
-    codes: Array,
-    fired: Array,
-    places: Array,
-    lookups: Array,
-    starts: Array,
-    rows: Array,
-    tables: Array,
-    masks: Array,
-    groups: Array,
-    buckets: Array,
-    bucket: Array,
-) -> None:
-    """Decide one table for a block of rows. `places` (lookups, rows) is room for the places of the masks."""
-    first, count, words = tables[number, 0], tables[number, 1], tables[number, 2]
-    kept, rules = tables[number, 6], tables[number, 4]
-    is_wrong = False
-    for one in range(count if n == 1 else 0):
-        lookup = first + one
-        register = lookups[lookup, 0]
-        found = _row_of_one(lookup, registers[register, 0], marks[register, 0], lookups, starts, rows, buckets, bucket)
-        is_wrong |= found < 0
-        places[one, 0] = lookups[lookup, 6] + found * words if found >= 0 else -1
-    for one in range(0 if n == 1 else count):
-        lookup = first + one
-        register, start = lookups[lookup, 0], lookups[lookup, 6]
-        own = places[one]
-        _rows_of(lookup, n, registers[register], marks[register], own, lookups, starts, rows, buckets, bucket)
+    table: int, n: int, classes: Array, codes: Array, fired: Array, lives: Array, wrong: Array, offsets: Array,
+    uses: Array, maps: Array, tables: Array, alike: Array,
+) -> None:  # fmt: skip
+    """Decide one table for a block of rows."""
+    words, mode, kept = tables[table, 2], tables[table, 3], tables[table, 4]
+    told = codes[table]
+    is_marked = _mark(table, n, classes, wrong, uses, maps, tables)
+    if mode == 0 and words == 1:
+        _narrow(table, n, classes, lives, uses, maps, tables)
         for row in range(n):
-            is_wrong |= own[row] < 0
-            own[row] = start + own[row] * words if own[row] >= 0 else -1
-    if words == 1 and n > 1 and tables[number, 3] == 0 and not is_wrong:
-        whole = np.uint64(0xFFFFFFFFFFFFFFFF)
-        if rules % 64:
-            whole = (np.uint64(1) << np.uint64(rules % 64)) - np.uint64(1)
-        lives = places[len(places) - 1].view(np.uint64)
+            told[row] = lowest(lives[row]) + 1 if lives[row] else 0
+    elif mode == 0 and tables[table, 1]:
+        _first_of_many(table, n, classes, told, offsets, uses, maps, tables)
+    else:
         for row in range(n):
-            lives[row] = whole
-        for one in range(count):
-            own = places[one]
-            for row in range(n):
-                lives[row] &= masks[own[row]]
-        told = codes[number]
+            told[row] = _settle(table, row, classes, fired, uses, maps, tables, alike)
+    if is_marked:
         for row in range(n):
-            live = lives[row]
-            bit = live & (~live + np.uint64(1))
-            told[row] = PLACES[(bit * np.uint64(0x022FDD63CC95386D)) >> np.uint64(58)] + 1 if live else 0
-        return
-    if tables[number, 3] == 0 and not is_wrong and words:
-        last = words - 1
-        whole = np.uint64(0xFFFFFFFFFFFFFFFF)
-        if rules % 64:
-            whole = (np.uint64(1) << np.uint64(rules % 64)) - np.uint64(1)
-        for row in range(n):
-            code = 0
-            for word in range(words):
-                live = whole if word == last else np.uint64(0xFFFFFFFFFFFFFFFF)
-                for one in range(count):
-                    live &= masks[places[one, row] + word]
-                if live:
-                    bit = live & (~live + np.uint64(1))
-                    code = word * 64 + PLACES[(bit * np.uint64(0x022FDD63CC95386D)) >> np.uint64(58)] + 1
-                    break
-            codes[number, row] = code
-        return
-    for row in range(n):
-        wrong = False
-        for one in range(count):
-            wrong |= places[one, row] < 0
-        if wrong:
-            codes[number, row] = -2
-            if kept >= 0:
-                for word in range(words):
+            if wrong[row]:
+                told[row] = -2
+                for word in range(words if kept >= 0 else 0):
                     fired[kept + word, row] = np.uint64(0)
-        else:
-            codes[number, row] = _settle(number, places, row, fired, tables, masks, groups)
 
 
 @njit(cache=True, nogil=True)
-def _gather(
-    how: int,
-    table: int,
-    output: int,
-    code: int,
-    row: int,
-    fired: Array,
-    tables: Array,
-    outputs: Array,
-    answers: Array,
-    nulls: Array,
-) -> tuple[Any, Any]:
-    """Gather the answers of all rules that fired; give the number and whether it is null."""
-    start = outputs[output, 0]
+def _gather(how: int, table: int, output: int, code: int, row: int, fired: Array, tables: Array, outputs: Array, answers: Array, nulls: Array) -> Any:
+    """Gather the answers of all rules that fired; NULL for null."""
+    start = outputs[output, 0] + 2
     if code <= 0:
-        return answers[start + code + 2], nulls[start + code + 2] != 0
-    total, begun, broken = np.int64(0), False, False
-    count = np.int64(0)
+        return NULL if nulls[start + code] else answers[start + code]
+    total, count, broken = np.int64(0), np.int64(0), False
     for word in range(tables[table, 2]):
-        left = fired[tables[table, 6] + word, row]
-        while left:
-            place = start + word * 64 + _lowest(left) + 3
+        live = np.int64(fired[tables[table, 4] + word, row])
+        while live:
+            place = start + word * 64 + lowest(live) + 1
             answer = answers[place]
             broken |= nulls[place] != 0
             if how == 1:
                 total += answer
-            elif not begun or (how == 2 and answer < total) or (how == 3 and answer > total):
+            elif count == 0 or (how == 2 and answer < total) or (how == 3 and answer > total):
                 total = answer
-            begun = True
             count += 1
-            left &= left - np.uint64(1)
-    if how == 4:
-        return count, broken
-    return total, broken
+            live &= live - 1
+    if broken:
+        return NULL
+    return count if how == 4 else total
 
 
 @njit(cache=True, nogil=True)
-def _compare(left: Any, right: Any, sign: int) -> Any:
+def _add(n: int, out: Array, left: Array, right: Array) -> None:
+    for row in range(n):
+        out[row] = NULL if (left[row] == NULL) | (right[row] == NULL) else left[row] + right[row]
+
+
+@njit(cache=True, nogil=True)
+def _subtract(n: int, out: Array, left: Array, right: Array) -> None:
+    for row in range(n):
+        out[row] = NULL if (left[row] == NULL) | (right[row] == NULL) else left[row] - right[row]
+
+
+@njit(cache=True, nogil=True)
+def _multiply(n: int, out: Array, left: Array, right: Array) -> None:
+    for row in range(n):
+        out[row] = NULL if (left[row] == NULL) | (right[row] == NULL) else left[row] * right[row]
+
+
+@njit(cache=True, nogil=True)
+def _scale(n: int, out: Array, left: Array, by: int) -> None:
+    for row in range(n):
+        out[row] = NULL if left[row] == NULL else left[row] * by
+
+
+@njit(cache=True, nogil=True)
+def _compare(n: int, out: Array, left: Array, right: Array, sign: int) -> None:
+    """Null equals null, and nothing else; an order with null is null."""
     if sign == 0:
-        return left == right
-    if sign == 1:
-        return left != right
-    if sign == 2:
-        return left < right
-    if sign == 3:
-        return left <= right
-    if sign == 4:
-        return left > right
-    return left >= right
+        for row in range(n):
+            out[row] = left[row] == right[row]
+    elif sign == 1:
+        for row in range(n):
+            out[row] = left[row] != right[row]
+    elif sign == 2:
+        for row in range(n):
+            out[row] = NULL if (left[row] == NULL) | (right[row] == NULL) else np.int64(left[row] < right[row])
+    elif sign == 3:
+        for row in range(n):
+            out[row] = NULL if (left[row] == NULL) | (right[row] == NULL) else np.int64(left[row] <= right[row])
+    elif sign == 4:
+        for row in range(n):
+            out[row] = NULL if (left[row] == NULL) | (right[row] == NULL) else np.int64(left[row] > right[row])
+    else:
+        for row in range(n):
+            out[row] = NULL if (left[row] == NULL) | (right[row] == NULL) else np.int64(left[row] >= right[row])
 
 
 @njit(cache=True, nogil=True)
-def decide(
-    n: int,
-    registers: Array,
-    marks: Array,
-    codes: Array,
-    fired: Array,
-    places: Array,
-    steps: Array,
-    constants: Array,
-    lookups: Array,
-    starts: Array,
-    rows: Array,
-    tables: Array,
-    masks: Array,
-    groups: Array,
-    answers: Array,
-    nulls: Array,
-    outputs: Array,
-    buckets: Array,
-    bucket: Array,
-) -> None:
-    """Decide a block of n rows. `registers` and `marks` (registers, rows) begin with the inputs; all four are written."""
-    for step in range(len(steps)):
-        op, dst, a, b, c = steps[step, 0], steps[step, 1], steps[step, 2], steps[step, 3], steps[step, 4]
-        if op == 0:
-            _table(a, n, registers, marks, codes, fired, places, lookups, starts, rows, tables, masks, groups, buckets, bucket)
-        elif op == 1:
-            for row in range(n):
-                registers[dst, row], marks[dst, row] = constants[a], b != 0
-        elif op == 2:
-            for row in range(n):
-                null = marks[a, row] | marks[b, row]
-                marks[dst, row] = null
-                registers[dst, row] = 0 if null else registers[a, row] + registers[b, row]
-        elif op == 3:
-            for row in range(n):
-                null = marks[a, row] | marks[b, row]
-                marks[dst, row] = null
-                registers[dst, row] = 0 if null else registers[a, row] - registers[b, row]
-        elif op == 4:
-            for row in range(n):
-                null = marks[a, row] | marks[b, row]
-                marks[dst, row] = null
-                registers[dst, row] = 0 if null else registers[a, row] * registers[b, row]
-        elif op == 5:
-            by = constants[b]
-            for row in range(n):
-                marks[dst, row] = marks[a, row]
-                registers[dst, row] = registers[a, row] * by
-        elif op == 6:
-            for row in range(n):
-                null = marks[a, row] | marks[b, row]
-                if c < 2 and null:
-                    registers[dst, row], marks[dst, row] = (marks[a, row] & marks[b, row]) == (c == 0), False
-                else:
-                    registers[dst, row] = 0 if null else _compare(registers[a, row], registers[b, row], c)
-                    marks[dst, row] = null
-        elif op == 7:
-            for row in range(n):
-                no = (not marks[a, row] and registers[a, row] == 0) or (not marks[b, row] and registers[b, row] == 0)
-                null = not no and (marks[a, row] or marks[b, row])
-                registers[dst, row], marks[dst, row] = not no and not null, null
-        elif op == 8:
-            for row in range(n):
-                yes = (not marks[a, row] and registers[a, row] == 1) or (not marks[b, row] and registers[b, row] == 1)
-                registers[dst, row], marks[dst, row] = yes, not yes and (marks[a, row] or marks[b, row])
-        elif op == 9:
-            for row in range(n):
-                marks[dst, row] = marks[a, row]
-                registers[dst, row] = 0 if marks[a, row] else 1 - registers[a, row]
-        elif op == 10:
-            if n == 1:
-                places[0, 0] = _row_of_one(a, registers[lookups[a, 0], 0], marks[lookups[a, 0], 0], lookups, starts, rows, buckets, bucket)
-            else:
-                _rows_of(a, n, registers[lookups[a, 0]], marks[lookups[a, 0]], places[0], lookups, starts, rows, buckets, bucket)
-            for row in range(n):
-                registers[dst, row], marks[dst, row] = places[0, row] == 1, places[0, row] == 2
-        elif op == 11:
-            for row in range(n):
-                taken = b if not marks[a, row] and registers[a, row] == 1 else c
-                registers[dst, row], marks[dst, row] = registers[taken, row], marks[taken, row]
-        elif op == 12:
-            _rows_of(b, n, registers[lookups[b, 0]], marks[lookups[b, 0]], places[0], lookups, starts, rows, buckets, bucket)
-            for row in range(n):
-                null = marks[a, row] or places[0, row] == 0
-                registers[dst, row], marks[dst, row] = 0 if null else registers[a, row], null
-        elif op == 13:
-            for row in range(n):
-                place = outputs[b, 0] + codes[a, row] + 2
-                null = nulls[place] != 0
-                registers[dst, row], marks[dst, row] = 0 if null else answers[place], null
-        else:
-            for row in range(n):
-                value, null = _gather(c, a, b, codes[a, row], row, fired, tables, outputs, answers, nulls)
-                registers[dst, row], marks[dst, row] = 0 if null else value, null
+def _and(n: int, out: Array, left: Array, right: Array) -> None:
+    for row in range(n):
+        known = NULL if (left[row] == NULL) | (right[row] == NULL) else np.int64(1)
+        out[row] = np.int64(0) if (left[row] == 0) | (right[row] == 0) else known
+
+
+@njit(cache=True, nogil=True)
+def _or(n: int, out: Array, left: Array, right: Array) -> None:
+    for row in range(n):
+        known = NULL if (left[row] == NULL) | (right[row] == NULL) else np.int64(0)
+        out[row] = np.int64(1) if (left[row] == 1) | (right[row] == 1) else known
+
+
+@njit(cache=True, nogil=True)
+def _not(n: int, out: Array, left: Array) -> None:
+    for row in range(n):
+        out[row] = NULL if left[row] == NULL else 1 - left[row]
+
+
+@njit(cache=True, nogil=True)
+def _look(n: int, out: Array, classes: Array, own: Array) -> None:
+    for row in range(n):
+        out[row] = own[classes[row]]
+
+
+@njit(cache=True, nogil=True)
+def _choose(n: int, out: Array, condition: Array, then: Array, other: Array) -> None:
+    for row in range(n):
+        out[row] = then[row] if condition[row] == 1 else other[row]
+
+
+@njit(cache=True, nogil=True)
+def _fit(n: int, out: Array, left: Array, classes: Array, own: Array) -> None:
+    for row in range(n):
+        out[row] = left[row] if own[classes[row]] else NULL
+
+
+@njit(cache=True, nogil=True)
+def _answer(n: int, out: Array, codes: Array, start: int, answers: Array, nulls: Array) -> None:
+    for row in range(n):
+        place = start + codes[row] + 2
+        out[row] = NULL if nulls[place] else answers[place]
+
+
+@njit(cache=True, nogil=True)
+def _step(
+    op: int, dst: int, a: int, b: int, c: int, n: int, registers: Array, codes: Array, fired: Array, classes: Array,
+    constants: Array, uses: Array, maps: Array, tables: Array, answers: Array, nulls: Array, outputs: Array,
+) -> None:  # fmt: skip
+    """One step that writes a register."""
+    out = registers[dst]
+    if op == 10:
+        _look(n, out, classes[uses[a, 0]], maps[uses[a, 1] :])
+    elif op == 1:
+        out[:n] = NULL if b else constants[a]
+    elif op == 2:
+        _add(n, out, registers[a], registers[b])
+    elif op == 3:
+        _subtract(n, out, registers[a], registers[b])
+    elif op == 4:
+        _multiply(n, out, registers[a], registers[b])
+    elif op == 5:
+        _scale(n, out, registers[a], constants[b])
+    elif op == 6:
+        _compare(n, out, registers[a], registers[b], c)
+    elif op == 7:
+        _and(n, out, registers[a], registers[b])
+    elif op == 8:
+        _or(n, out, registers[a], registers[b])
+    elif op == 9:
+        _not(n, out, registers[a])
+    elif op == 11:
+        _choose(n, out, registers[a], registers[b], registers[c])
+    elif op == 12:
+        _fit(n, out, registers[a], classes[uses[b, 0]], maps[uses[b, 1] :])
+    elif op == 13:
+        _answer(n, out, codes[a], outputs[b, 0], answers, nulls)
+    else:
+        for row in range(n):
+            out[row] = _gather(c, a, b, codes[a, row], row, fired, tables, outputs, answers, nulls)
 
 
 @njit(cache=True, nogil=True)
 def decide_all(
-    values: Array,
-    given_nulls: Array,
-    kept: Array,
-    kept_nulls: Array,
-    all_codes: Array,
-    all_fired: Array,
-    keeps: Array,
-    registers_number: int,
-    steps: Array,
-    constants: Array,
-    lookups: Array,
-    starts: Array,
-    rows: Array,
-    tables: Array,
-    masks: Array,
-    groups: Array,
-    answers: Array,
-    nulls: Array,
-    outputs: Array,
-    buckets: Array,
-    bucket: Array,
-) -> None:
-    """Decide many rows, a block at a time. `keeps` names the registers whose values are wanted; they are written to `kept`."""
+    values: Array, first: int, kept: Array, all_codes: Array, all_fired: Array, keeps: Array, registers_number: int, wide: int,
+    steps: Array, groups: Array, uses: Array, maps: Array, starts: Array, buckets: Array, tables: Array,
+    constants: Array, alike: Array, answers: Array, nulls: Array, outputs: Array,
+) -> None:  # fmt: skip
+    """Decide many rows, a block at a time.
+
+    values (columns, rows) int64 with NULL. Written, from row `first` on: kept (keeps, all), the registers that are wanted; all_codes
+    (tables, all) int32; all_fired (words, all) uint64.
+    """
     registers = np.zeros((registers_number, BLOCK), np.int64)
-    marks = np.zeros((registers_number, BLOCK), np.bool_)
-    codes = np.zeros((len(tables), BLOCK), np.int32)
-    fired = np.zeros((len(all_fired), BLOCK), np.uint64)
-    places = np.zeros((len(lookups) + 1, BLOCK), np.int64)
+    codes, fired = np.zeros((len(tables), BLOCK), np.int32), np.zeros((len(all_fired), BLOCK), np.uint64)
+    classes = np.zeros((len(groups), BLOCK), np.int32)
+    lives, wrong, offsets = np.zeros(BLOCK, np.int64), np.zeros(BLOCK, np.bool_), np.zeros((wide, BLOCK), np.int64)
     total = values.shape[1]
     for start in range(0, total, BLOCK):
         n = min(BLOCK, total - start)
         for column in range(values.shape[0]):
-            for row in range(n):
-                registers[column, row] = values[column, start + row]
-                marks[column, row] = given_nulls[column, start + row]
-        decide(
-            n, registers, marks, codes, fired, places,
-            steps, constants, lookups, starts, rows, tables, masks, groups, answers, nulls, outputs, buckets, bucket,
-        )  # fmt: skip
+            registers[column, :n] = values[column, start : start + n]
+        for step in range(len(steps)):
+            op, a = steps[step, 0], steps[step, 2]
+            if op == 15:
+                _classify(a, n, registers[groups[a, 0]], classes[a], groups, starts, buckets)
+            elif op == 0:
+                _table(a, n, classes, codes, fired, lives, wrong, offsets, uses, maps, tables, alike)
+            else:
+                _step(op, steps[step, 1], a, steps[step, 3], steps[step, 4], n, registers, codes, fired, classes,
+                      constants, uses, maps, tables, answers, nulls, outputs)  # fmt: skip
+        at = first + start
         for one in range(len(codes)):
-            for row in range(n):
-                all_codes[one, start + row] = codes[one, row]
+            all_codes[one, at : at + n] = codes[one, :n]
         for one in range(len(fired)):
-            for row in range(n):
-                all_fired[one, start + row] = fired[one, row]
+            all_fired[one, at : at + n] = fired[one, :n]
         for one in range(len(keeps)):
-            for row in range(n):
-                kept[one, start + row] = registers[keeps[one], row]
-                kept_nulls[one, start + row] = marks[keeps[one], row]
+            kept[one, at : at + n] = registers[keeps[one], :n]
 
 
-ORDER = ("steps", "constants", "lookups", "starts", "rows", "tables", "masks", "groups", "answers", "answer_nulls", "outputs")
-"""In which order the loops take the arrays of a program."""
+@njit(cache=True, nogil=True)
+def read_floats(values: Array, power: float, bound: float, is_whole: bool, out: Array) -> bool:
+    """Write doubles as whole numbers of a scale, NaN as NULL. False where some value must be looked at by itself; bound is below 2^50."""
+    is_plain = True
+    slack = 0.0 if is_whole else 0.499
+    for row in range(len(values)):
+        value = values[row]
+        scaled = value * power
+        whole = (scaled + ROUNDER) - ROUNDER  # beside so large a number a double has no places behind the point
+        rest = abs(scaled - whole) + (0.0 if is_whole else abs(scaled) * 2.0**-51)
+        is_fine = (abs(whole) <= bound) & (rest <= slack)
+        out[row] = np.int64(whole) if is_fine else NULL
+        is_plain &= is_fine | (value != value)  # noqa: PLR0124  (only a NaN differs from itself)
+    return is_plain
 
 
-def arranged(lookups: Array, starts: Array) -> tuple[Array, Array]:
-    """Buckets over the break points of every ordered lookup: (place, shift) of each, and at which class each bucket begins."""
-    buckets = np.zeros((len(lookups), 2), np.int64)
-    told: list[Array] = []
-    length = 0
-    for number, (_, is_direct, first, count, _, _, _) in enumerate(lookups.tolist()):
-        if is_direct or count == 0:
-            continue
-        own = starts[first : first + count]
-        width = int(own[-1]) - int(own[0])
-        shift = max(0, (width // BUCKETS_MAX).bit_length())
-        begins = [int(own[0]) + (place << shift) for place in range((width >> shift) + 1)]
-        buckets[number] = length, shift
-        told.append(np.searchsorted(own, np.array(begins, np.int64), side="right"))
-        length += len(begins)
-    return buckets, np.concatenate([np.zeros(0, np.int64), *told]).astype(np.int64)
+@njit(cache=True, nogil=True)
+def read_codes(indices: Array, valid: Array, places: Array, out: Array) -> None:
+    """Write what each index stands for; where `valid` (a byte each, or nothing) is 0, the last of `places`."""
+    if len(valid) == 0:
+        for row in range(len(indices)):
+            out[row] = places[indices[row]]
+        return
+    null = places[len(places) - 1]
+    for row in range(len(indices)):
+        out[row] = places[indices[row]] if valid[row] else null
+
+
+@njit(cache=True, nogil=True)
+def blank(valid: Array, out: Array) -> None:
+    """Write NULL where `valid` is 0."""
+    for row in range(len(valid)):
+        out[row] = out[row] if valid[row] else NULL

@@ -17,7 +17,7 @@ from puhui.engines.rules.evaluator import Interpreter, Scope, room_to_recurse
 from puhui.engines.rules.model import Deciding
 from puhui.engines.rules.program import Array
 from puhui.engines.rules.refusals import UnknownDecision
-from puhui.engines.rules.schema import Field, exact, value_of
+from puhui.engines.rules.schema import NULL, Field, exact, value_of
 from puhui.engines.rules.tree import Table
 from puhui.engines.rules.values import DateTime, Trouble, text_of
 
@@ -29,12 +29,11 @@ Instants = datetime | DateTime | Sequence[datetime] | None
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """What the loops left of many rows: codes (tables, rows), words of what fired, registers that decisions stand in, and their nulls."""
+    """What the loops left of many rows: codes (tables, rows), words of what fired, and the registers that decisions stand in, NULL for null."""
 
     codes: Array
     words: Array
     kept: Array
-    kept_nulls: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +43,7 @@ class Outcome:
     artefact: Artefact
     n: int
     made: Made | Array
-    """Of one row: registers, their nulls, codes and words in one line, as the loop for one row leaves them."""
+    """Of one row: registers, codes, first rules and words in one line, as the loop for one row leaves them."""
     given: Mapping[str, object] = field(repr=False)
     at: Instants = None
     left: frozenset[int] = frozenset()
@@ -58,28 +57,20 @@ class Outcome:
         """(tables, rows): the place of the first rule that fired, from 1; 0 none, -1 the policy forbids what fired, -2 an input is not allowed."""
         if isinstance(self.made, Made):
             return self.made.codes
-        return self._line(2, len(self.artefact.compiled.program["tables"]))
+        return self.made[self.artefact.compiled.program.registers : self.artefact.firsts[0]].reshape(-1, 1)
 
     @property
     def words(self) -> Array:
         """(words, rows): the bits of all rules that fired, of tables that may fire several."""
         if isinstance(self.made, Made):
             return self.made.words
-        program = self.artefact.compiled.program
-        start = 2 * (program.registers + len(program["tables"]))
-        return self.made[start : start + program.fired_words].view(np.uint64).reshape(-1, 1)
-
-    def _line(self, part: int, length: int) -> Array:
-        assert not isinstance(self.made, Made), "one row is one line"
-        start = part * self.artefact.compiled.program.registers
-        return self.made[start : start + length].reshape(-1, 1)
+        start = self.artefact.firsts[1]
+        return self.made[start : start + self.artefact.compiled.program.fired_words].view(np.uint64).reshape(-1, 1)
 
     def _kept(self, place: int, row: int) -> int | None:
         """What a decision's register holds; None for null."""
-        if isinstance(self.made, Made):
-            return None if self.made.kept_nulls[place, row] else int(self.made.kept[place, row])
-        register = int(self.artefact.keeps[place])
-        return None if self.made[self.artefact.compiled.program.registers + register] else int(self.made[register])
+        held = int(self.made.kept[place, row] if isinstance(self.made, Made) else self.made[self.artefact.keeps[place]])
+        return None if held == NULL else held
 
     def value(self, decision: str, row: int = 0) -> object:
         """The FEEL value of a decision, exactly what `Model.decide` gives for the row. Refused: UnknownDecision."""
@@ -105,11 +96,11 @@ class Outcome:
 
     def first_fired(self, row: int = 0) -> dict[str, int]:
         """For every table, the first rule that fired (from 1; 0: none), read straight from what the loops left."""
-        artefact = self.artefact
-        if not isinstance(self.made, Made):
+        artefact, made = self.artefact, self.made
+        if not isinstance(made, Made):
             start, until = artefact.firsts
-            return dict(zip(artefact.table_names, self.made[start:until].tolist(), strict=True))
-        codes = self.made.codes[:, row].tolist()
+            return dict(zip(artefact.table_names, made[start:until].tolist(), strict=False))
+        codes = made.codes[:, row].tolist()
         return {name: form.ranks[code - 1] + 1 if (code := codes[form.table]) > 0 else 0 for name, form in artefact.tables}
 
     def diagnostics(self, decision: str, row: int = 0) -> list[Diagnostic]:

@@ -5,27 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from puhui.engines.rules.program import Array, Mode, Op, Program
+from puhui.engines.rules.schema import NULL
 
 BLOCK = 4096
 
 
-def run(program: Program, values: Array, nulls: Array) -> tuple[Array, Array, Array, Array]:
+def run(program: Program, given: Array, keeps: Array) -> tuple[Array, Array, Array]:
     """Decide many rows.
 
-    values (columns, n) int64 and nulls (columns, n) bool are the inputs. Gives registers (registers, n) int64, their nulls, codes (tables, n)
-    int32, and fired (words, n) uint64.
+    given (columns, n) int64 with NULL. Gives codes (tables, n) int32, fired (words, n) uint64, and the registers `keeps`, int64 with NULL.
     """
-    n = values.shape[1]
+    n = given.shape[1]
     registers = np.zeros((program.registers, n), np.int64)
     marks = np.zeros((program.registers, n), bool)
-    registers[: len(values)], marks[: len(values)] = values, nulls
+    marks[: len(given)] = given == NULL
+    registers[: len(given)] = np.where(marks[: len(given)], 0, given)
     codes = np.zeros((len(program["tables"]), n), np.int32)
     fired = np.zeros((program.fired_words, n), np.uint64)
     for start in range(0, n, BLOCK):
         block = slice(start, min(n, start + BLOCK))
         for step in program["steps"].tolist():
             _step(program, step, registers[:, block], marks[:, block], codes[:, block], fired[:, block])
-    return registers, marks, codes, fired
+    return codes, fired, np.where(marks[keeps], NULL, registers[keeps])
 
 
 def _step(program: Program, step: list[int], registers: Array, marks: Array, codes: Array, fired: Array) -> None:

@@ -36,10 +36,10 @@ class Codes(dict[object, "int | None"]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """How a row is read: numbers that may be floats, then texts, then all others. `inputs` says of each: its register, power and bound."""
+    """How a row is read: numbers that may be floats (so many), then texts, then all others. `inputs` says of each: its register, power and bound."""
 
-    numbers: Getter
-    texts: Getter
+    values: Getter
+    numbers: int
     codes: tuple[Codes, ...]
     others: tuple[Field, ...]
     inputs: tuple[tuple[int, float, float], ...]
@@ -47,10 +47,11 @@ class Reading:
     def given(self, row: Mapping[str, object]) -> Array | None:
         """The values of a row as doubles, NaN for null; None where it is not so plain, and each value must be looked at by itself."""
         try:
-            numbers = self.numbers(row)
+            values = self.values(row)
+            numbers = values[: self.numbers]
             if not PLAIN.issuperset(map(type, numbers)):
                 return None
-            told = [*numbers, *map(getitem, self.codes, self.texts(row))]
+            told = [*numbers, *map(getitem, self.codes, values[self.numbers :])]
             if self.others:
                 told += [_whole(held(one, row[one.name], {})) for one in self.others]
             return np.array(told, np.float64)
@@ -73,7 +74,7 @@ def reading(fields: Sequence[Field], codes: Sequence[Mapping[str, int]]) -> Read
     inputs = [(places[one.name], float(10**one.scale), float(one.bound)) for one in numbers]
     inputs += [(places[one.name], -1.0, WHOLE_MAX) for one in (*texts, *others)]
     known = tuple(Codes(codes[places[one.name]]) for one in texts)
-    return Reading(_getter([one.name for one in numbers]), _getter([one.name for one in texts]), known, tuple(others), tuple(inputs))
+    return Reading(_getter([one.name for one in (*numbers, *texts)]), len(numbers), known, tuple(others), tuple(inputs))
 
 
 def _getter(names: list[str]) -> Getter:

@@ -1,6 +1,6 @@
 """What a compiled strategy is given: columns with types, and how values become whole numbers of a declared scale.
 
-Every column is held as int64 and a mark for null: a number as value x 10^scale, a date as days since 1970-01-01, a date and time as seconds since
+Every column is held as int64, null as NULL: a number as value x 10^scale, a date as days since 1970-01-01, a date and time as seconds since
 1970-01-01T00:00:00, a time as seconds since midnight, a duration as nanoseconds, a boolean as 0 or 1, a category or string as its place in the
 dictionary of the texts that the model names (one place more stands for any other).
 """
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ FLOAT_DIGITS_MAX = 15
 POWERS = [float(10**scale) for scale in range(19)]
 """A decimal of so many digits maps one to one and in order to a double."""
 KINDS = ("number", "int64", "category", "string", "boolean", "date", "datetime", "time", "duration")
+NULL = -(2**63)
+"""Stands for null in a column of whole numbers. No value is so low."""
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 Marks = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -212,14 +215,36 @@ def column(columns: Mapping[str, object], name: str) -> object:
     return columns[name]
 
 
-def held_column(field: Field, given: object, codes: Mapping[str, int]) -> tuple[Ints, Marks, list[int]]:
-    """A column as int64, marks of null, and the rows that only the interpreter can decide. Refused: BadInput."""
+def held_column(field: Field, given: object, codes: Mapping[str, int], out: Ints, kernels: ModuleType | None = None) -> list[int]:
+    """Write a column as int64 to `out`, NULL for null; give the rows that only the interpreter can decide. By the loops where they are given.
+
+    Refused: BadInput.
+    """
+    told = _held_column(field, given, codes, out, kernels)
+    if told is None:
+        return []
+    values, nulls, left = told
+    np.copyto(out, np.where(nulls, NULL, values))
+    return left
+
+
+def _held_column(
+    field: Field, given: object, codes: Mapping[str, int], out: Ints, kernels: ModuleType | None
+) -> tuple[Ints, Marks, list[int]] | None:
+    """Values, marks of null and rows left over; None where all is written to `out` already."""
     if hasattr(given, "combine_chunks") or hasattr(given, "dictionary_encode"):
-        told = _arrow(field, given, codes)
-        if told is not None:
-            return told
+        encoded = _encoded(field, given)
+        if encoded is not None:
+            _coded(encoded, codes, out, kernels)
+            return None
+        if (integers := _whole_numbers(field, given)) is not None:
+            return integers
+        if kernels is not None and _read_doubles(field, given, out, kernels):
+            return None
     values = _numpy(given)
     if field.kind in {"number", "int64"} and values.dtype.kind in "fiu":
+        if kernels is not None and values.dtype.kind == "f" and (field.kind == "int64" or field.precision <= FLOAT_DIGITS_MAX):
+            return _floats(field, values, out, kernels)
         return (*_numbers(field, values), [])
     if field.kind == "boolean" and values.dtype.kind == "b":
         return values.astype(np.int64), np.zeros(len(values), bool), []
@@ -243,25 +268,69 @@ def held_column(field: Field, given: object, codes: Mapping[str, int]) -> tuple[
     return out, nulls, left
 
 
-def _arrow(field: Field, given: Any, codes: Mapping[str, int]) -> tuple[Ints, Marks, list[int]] | None:
-    """An Arrow column of texts or whole numbers, read without a loop over its rows; None where it is something else. Refused: BadInput."""
+def _floats(field: Field, values: np.ndarray[Any, Any], out: Ints, kernels: ModuleType) -> tuple[Ints, Marks, list[int]] | None:
+    """Floats as the loops read them; all again, with care, where one is not plain. Refused: BadInput."""
+    is_whole, bound = field.kind == "int64", min(field.bound, 10**FLOAT_DIGITS_MAX - 1)
+    if kernels.read_floats(np.ascontiguousarray(values, np.float64), float(10**field.scale), float(bound), is_whole, out):
+        return None
+    return (*_numbers(field, values), [])
+
+
+def _read_doubles(field: Field, given: Any, out: Ints, kernels: ModuleType) -> bool:
+    """Read one piece of Arrow's doubles where it lies; False where it is something else, or must be read with care."""
+    is_loose = field.kind == "int64" or (field.kind == "number" and field.precision <= FLOAT_DIGITS_MAX)
+    if not is_loose or str(given.type) != "double" or hasattr(given, "chunks"):
+        return False
+    values, valid = _buffers(given)
+    bound = min(field.bound, 10**FLOAT_DIGITS_MAX - 1)
+    is_plain = kernels.read_floats(values, float(10**field.scale), float(bound), field.kind == "int64", out)
+    if is_plain and len(valid):
+        kernels.blank(valid, out)
+    return bool(is_plain)
+
+
+def _encoded(field: Field, given: Any) -> Any:
+    """An Arrow column of texts by its dictionary; None where it is something else."""
     kind = str(given.type)
-    if field.kind in {"category", "string"} and (kind.startswith("dictionary<values=string") or kind in {"string", "large_string"}):
-        encoded = given if kind.startswith("dictionary") else given.dictionary_encode()
-        if hasattr(encoded, "unify_dictionaries"):
-            encoded = encoded.unify_dictionaries().combine_chunks()
-        if hasattr(encoded, "chunks"):
-            return None
-        places = np.array([-1 if text is None else codes.get(text, len(codes)) for text in encoded.dictionary.to_pylist()] or [-1], np.int64)
-        nulls = encoded.is_null().to_numpy(zero_copy_only=False)
-        told = places[np.where(nulls, 0, encoded.indices.fill_null(0).to_numpy(zero_copy_only=False))]
-        nulls = nulls | (told < 0)
-        return np.where(nulls, 0, told), nulls, []
-    if field.kind in {"number", "int64"} and re.fullmatch(r"u?int(8|16|32|64)", kind):
-        nulls = given.is_null().to_numpy(zero_copy_only=False) if given.null_count else np.zeros(len(given), bool)
-        whole = given.fill_null(0) if given.null_count else given
-        return _numbers(field, np.asarray(whole.to_numpy() if hasattr(whole, "chunks") else whole.to_numpy(zero_copy_only=False)))[0], nulls, []
-    return None
+    if field.kind not in {"category", "string"} or not (kind.startswith("dictionary<values=string") or kind in {"string", "large_string"}):
+        return None
+    encoded = given if kind.startswith("dictionary") else given.dictionary_encode()
+    if hasattr(encoded, "unify_dictionaries"):
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    return None if hasattr(encoded, "chunks") else encoded
+
+
+def _coded(encoded: Any, codes: Mapping[str, int], out: Ints, kernels: ModuleType | None) -> None:
+    """Write the places of an Arrow dictionary's texts; NULL where it is null."""
+    known, indices = encoded.dictionary.to_pylist(), encoded.indices
+    places = np.array([*(NULL if text is None else codes.get(text, len(codes)) for text in known), NULL], np.int64)
+    if kernels is None:
+        whole = indices.cast("int64").fill_null(len(known)) if indices.null_count else indices
+        np.copyto(out, places[whole.to_numpy(zero_copy_only=False)])
+        return
+    own, valid = _buffers(indices)
+    kernels.read_codes(own, valid, places, out)
+
+
+def _buffers(given: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """An Arrow array's own values, and a byte each that says whether it is there (nothing where all are)."""
+    bits, data = given.buffers()
+    name = {"double": "float64", "float": "float32"}.get(str(given.type), str(given.type))
+    values = np.frombuffer(data, name)[given.offset : given.offset + len(given)]
+    if not given.null_count:
+        return values, np.zeros(0, np.uint8)
+    first, skip = divmod(given.offset, 8)
+    own = np.frombuffer(bits, np.uint8)[first : first + (skip + len(given) + 7) // 8]
+    return values, np.unpackbits(own, bitorder="little")[skip : skip + len(given)]
+
+
+def _whole_numbers(field: Field, given: Any) -> tuple[Ints, Marks, list[int]] | None:
+    """An Arrow column of whole numbers, read without a loop over its rows; None where it is something else. Refused: BadInput."""
+    if field.kind not in {"number", "int64"} or not re.fullmatch(r"u?int(8|16|32|64)", str(given.type)):
+        return None
+    nulls = given.is_null().to_numpy(zero_copy_only=False) if given.null_count else np.zeros(len(given), bool)
+    whole = given.fill_null(0) if given.null_count else given
+    return _numbers(field, np.asarray(whole.to_numpy() if hasattr(whole, "chunks") else whole.to_numpy(zero_copy_only=False)))[0], nulls, []
 
 
 def _numpy(given: object) -> np.ndarray[Any, Any]:
