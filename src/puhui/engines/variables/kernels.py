@@ -1,8 +1,9 @@
 """The kernels: one table of one person becomes cells, one walk per group, newest row first, moments in registers.
 
-A plan is data to them: groups hold strands (one field, one column to count, or the rows themselves), strands hold items (windows), and an item has
-a mask of the answers wanted and the place of the first of them among the cells. Compiled once per type, cached; nothing is compiled per variable.
-A missing value is a quiet NaN that carries its reason (`Missing`) in its lowest bits; `deliver` makes it the one NaN.
+A plan is data to them: a group has its windows, and in it strands are walked, each over one field. What a walk holds where a window ends lies in
+moments, one row a moment and one column an item (a strand's window); all items of a table are then finished together, an aggregate at a time, in
+loops that a compiler turns into vector instructions. Compiled once per type, cached; nothing is compiled per variable.
+A missing value is a quiet NaN; for `kinds` it carries its reason (`Missing`) in its lowest bits (`nans` is an argument).
 """
 
 from typing import Any
@@ -13,13 +14,15 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
+Places = NDArray[np.unsignedinteger[Any]]  # uint32 or uint64
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+Lane = Any  # (rows,) int64 or float64
+Lanes = Any  # (lanes or moments, rows or items) int64 or float64
 Whole = Any  # an int64 (or, among wide numbers, uint64) scalar of the compiled code
 Real = Any  # a float64 scalar of the compiled code
 Wide = tuple[Any, Any]  # 128 bits, two's complement: high and low uint64
 
-FIELD, EVENTS, DISTINCT = 0, 1, 2
 NO_EVENT, NULL_FIELD, UNDEFINED = 2, 3, 4
 HOUR_US, SECOND_US = 3_600_000_000, 1_000_000
 DAY_SECONDS, DAY_US = 86_400, 86_400_000_000
@@ -27,7 +30,10 @@ HALF, LOW, ONE, ZERO, TOP = np.uint64(32), np.uint64(0xFFFFFFFF), np.uint64(1), 
 LOW_BITS = 20
 LOW_MASK = (1 << LOW_BITS) - 1
 SAFE = float(1 << 61)
-EXACT = float(1 << 53)
+EXACT, EXACT_GAPS = float(1 << 53), float(1 << 63)
+N, S1, S2, SV, SVV, SVX, LEAST, MOST, FIRST, LAST = range(10)  # rows of the moments
+NOUGHT: Whole = np.int64(0)
+SPREAD, ABOVE, BELOW = S2, SVX, SVV  # what takes their places once rounded
 NAN = np.nan
 
 
@@ -97,15 +103,14 @@ def round_wide(high: Whole, low: Whole) -> Real:
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def see(
-    as_of: Whole, event_time: Ints, known_time: Ints, revision: Ints, retracted: Bools, slots: Codes, is_plain: Whole, seen: Codes,
+    as_of: Whole, event_time: Ints, known_time: Ints, revision: Ints, retracted: Bools, slots: Codes, is_plain: Whole, seen: Places,
 ) -> int:
-    """Write the places of the visible rows, newest first, into `seen` (n,) int32; give how many (section 5, steps 1 to 4)."""
+    """Write the places of the visible rows, newest first, into `seen` (n + 1,); give how many (section 5, steps 1 to 4)."""
     rows, count = len(event_time), 0
     if is_plain:
         for row in range(rows - 1, -1, -1):
-            if known_time[row] <= as_of and event_time[row] < as_of:
-                seen[count] = row
-                count += 1
+            seen[count] = row
+            count += 1 if known_time[row] <= as_of and event_time[row] < as_of else 0
         return count
     force = np.full(rows, -1, np.int32)
     for row in range(rows):
@@ -123,116 +128,111 @@ def see(
     return count
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
-def empty_field(cells: Floats, cell: Whole, mask: Whole, reason: Whole, nans: Floats) -> None:
-    """Emit a window without a value of the field; a sum without rows is 0."""
-    if mask & 1:
-        cells[cell] = 0.0 if reason == NO_EVENT else nans[reason]
-        cell += 1
-    for bit in range(1, 10):
-        if mask >> bit & 1:
-            cells[cell] = nans[reason]
-            cell += 1
-
-
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
-def emit_field(
-    cells: Floats, cell: Whole, mask: Whole, n: Whole, s1: Whole, least: Whole, most: Whole, first: Whole, last: Whole, spread: Whole,
-    above: Whole, below: Whole, nans: Floats,
-) -> None:
-    """Emit a window's aggregates. `spread` is R(n s2 - s1^2); `above`, `below` are the trend's two rounded numbers."""
-    mean = np.float64(s1) / np.float64(n)
-    if mask & 1:
-        cells[cell] = np.float64(s1)
-        cell += 1
-    if mask & 2:
-        cells[cell] = mean
-        cell += 1
-    if mask & 4:
-        cells[cell] = np.float64(least)
-        cell += 1
-    if mask & 8:
-        cells[cell] = np.float64(most)
-        cell += 1
-    if mask & 16:
-        cells[cell] = np.float64(most - least)
-        cell += 1
-    if mask & 96:
-        std = nans[UNDEFINED] if n < 2 else np.sqrt(spread / np.float64(n * (n - 1)))
-        if mask & 32:
-            cells[cell] = std
-            cell += 1
-        if mask & 64:
-            cells[cell] = nans[UNDEFINED] if n < 2 or s1 == 0 else std / abs(mean)
-            cell += 1
-    if mask & 128:
-        cells[cell] = np.float64(first)
-        cell += 1
-    if mask & 256:
-        cells[cell] = np.float64(last)
-        cell += 1
-    if mask & 512:
-        cells[cell] = nans[UNDEFINED] if n < 2 or below == 0.0 else above / below
+@njit(cache=True, error_model="numpy", nogil=True)
+def group_rows(
+    seen: Places, codes: Codes, family_start: Ints, family_column: Ints, family_map: Ints, family_stride: Ints, family_base: Ints,
+    maps: Ints, bucket_start: Ints, bucket_group: Ints, groups: Whole,
+) -> tuple[Places, Places]:
+    """Sort the visible rows (newest first) by group; group 0 holds all. Gives (start (groups + 1,), member (entries,)), members in walking order."""
+    count, families = len(seen), len(family_base)
+    bucket = np.empty((families, count), np.uint32)
+    start = np.zeros(groups + 1, np.uint32)
+    start[1] = count
+    for family in range(families):
+        own = bucket[family]
+        own[:] = family_base[family]
+        for factor in range(family_start[family], family_start[family + 1]):
+            column, at, stride = codes[family_column[factor]], family_map[factor], family_stride[factor]
+            for place in range(count):
+                own[place] += maps[at + column[seen[place]]] * stride
+        for place in range(count):
+            for entry in range(bucket_start[own[place]], bucket_start[own[place] + np.uint32(1)]):
+                start[bucket_group[entry] + 1] += np.uint32(1)
+    for group in range(groups):
+        start[group + 1] += start[group]
+    member = np.empty(start[groups], np.uint32)
+    fill = start[:groups].copy()
+    for place in range(count):
+        member[place] = place
+    for family in range(families):
+        own = bucket[family]
+        for place in range(count):
+            for entry in range(bucket_start[own[place]], bucket_start[own[place] + np.uint32(1)]):
+                group = bucket_group[entry]
+                member[fill[group]] = place
+                fill[group] += np.uint32(1)
+    return start, member
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def cut_items(as_of: Whole, time: Ints, first_item: Whole, last_item: Whole, end_item: Whole, edge: Ints, turn: Ints, stops: Ints) -> None:
-    """Write in which order a strand's items are reached, newest row first, and after how many rows each.
+def cut_windows(
+    as_of: Whole, time: Ints, member: Places, begin: Whole, count: Whole, first: Whole, last: Whole, end: Whole, edge: Ints, turn: Places, stops: Places,
+) -> None:
+    """Write in which order a group's windows are reached, newest row first, and after how many rows each.
 
-    Items first_item .. last_item are lengths of time, narrower first; last_item .. end_item are numbers of newest rows. `turn` counts from first_item.
+    The group's rows are member[begin : begin + count]. Windows first .. last are lengths of time, narrower first; last .. end are numbers of newest
+    rows. `turn` counts from `first`.
     """
-    count, inside = len(time), 0
-    item, late = first_item, last_item
-    for at in range(end_item - first_item):
-        if item < last_item:
-            while inside < count and time[inside] >= as_of - edge[item]:
-                inside += 1
-        newest: int = min(int(edge[late]), count) if late < end_item else count
-        if item < last_item and (late >= end_item or inside <= newest):
-            turn[at], stops[at] = item - first_item, inside
+    inside = np.uint64(0)
+    item, late = first, last
+    for at in range(first, end):
+        if item < last:
+            since = as_of - edge[item]
+            while inside < count and time[member[begin + inside]] >= since:
+                inside += ONE
+        newest = min(np.uint64(edge[late]), count) if late < end else count
+        if item < last and (late >= end or inside <= newest):
+            turn[at], stops[at] = item - first, inside
             item += 1
         else:
-            turn[at], stops[at] = late - first_item, newest
+            turn[at], stops[at] = late - first, newest
             late += 1
 
 
-@njit(cache=True, error_model="numpy", nogil=True, inline="always")
-def walk_narrow(
-    zero: Real, rows: Ints, hour: Ints, values: Ints, ok: Bools, first_item: Whole, turn: Ints, stops: Ints, mask: Ints, base: Ints, cells: Floats,
-    nans: Floats,
+@njit(cache=True, error_model="numpy", nogil=True)
+def cut_groups(
+    as_of: Whole, time: Ints, start: Places, member: Places, window_start: Ints, window_last: Ints, edge: Ints, turn: Places, stops: Places,
 ) -> None:
-    """Walk a field of a group whose every product fits in int64 (lanes a and b of section 8).
+    """Cut every group by its windows; `turn` and `stops` lie where the group's windows do."""
+    for group in range(len(start) - 1):
+        begin, count = np.uint64(start[group]), np.uint64(start[group + 1] - start[group])
+        cut_windows(as_of, time, member, begin, count, window_start[group], window_last[group], window_start[group + 1], edge, turn, stops)
 
-    `zero` chooses the moments' type: float64 where every sum stays below 2^53 (they live in the wide registers), else int64. Same integers.
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def walk_narrow(
+    zero: Real, member: Places, begin: Whole, hour: Lane, values: Lane, ok: Lane, turn: Places, stops: Places, moments: Lanes, item: Whole,
+) -> None:
+    """Walk a field of a group, whose every product fits in int64 (lanes a and b of section 8), and note its moments where a window ends.
+
+    `zero` chooses the moments' type: float64 where every sum stays below 2^53, else int64; the same whole numbers. n is -1 in a window without rows.
+    Places are unsigned: an index that cannot be negative costs half.
     """
     n = s1 = s2 = sv = svv = svx = first = last = zero
     least, most = zero + np.int64(1 << 62), zero - np.int64(1 << 62)
-    walked = 0
-    for at in range(len(turn)):
-        now, stop = first_item + turn[at], stops[at]
+    walked = begin
+    for at in range(len(stops)):
+        stop = begin + stops[at]
         while walked < stop:
-            row = rows[walked]
-            x, v, here = zero + values[row], zero + hour[walked], zero + np.int64(ok[row])
+            place = member[walked]
+            x, here, v = values[place], ok[place], hour[place]
+            age = v * here
             last = x if n == 0 else last
-            first = x if here else first
+            first = x if here != 0 else first
             n += here
             s1 += x
             s2 += x * x
-            sv += v * here
-            svv += v * v * here
+            sv += age
+            svv += v * age
             svx += v * x
-            least = min(least, x if here else least)
-            most = max(most, x if here else most)
-            walked += 1
-        if n == 0:
-            empty_field(cells, base[now], mask[now], NULL_FIELD if stop > 0 else NO_EVENT, nans)
-        else:
-            m, t1, tv = np.int64(n), np.int64(s1), np.int64(sv)
-            spread, below = np.float64(m * np.int64(s2) - t1 * t1), np.float64(m * np.int64(svv) - tv * tv)
-            above = np.float64(24 * (tv * t1 - m * np.int64(svx)))
-            emit_field(
-                cells, base[now], mask[now], m, t1, np.int64(least), np.int64(most), np.int64(first), np.int64(last), spread, above, below, nans
-            )
+            least = min(least, x if here != 0 else least)
+            most = max(most, x if here != 0 else most)
+            walked += ONE
+        now = item + turn[at]
+        moments[N, now] = n if stop > begin else zero - 1
+        moments[S1, now], moments[S2, now] = s1, s2
+        moments[SV, now], moments[SVV, now], moments[SVX, now] = sv, svv, svx
+        moments[LEAST, now], moments[MOST, now], moments[FIRST, now], moments[LAST, now] = least, most, first, last
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -267,18 +267,20 @@ def wide_moments(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def walk_wide(
-    rows: Ints, hour: Ints, values: Ints, ok: Bools, first_item: Whole, turn: Ints, stops: Ints, mask: Ints, base: Ints, cells: Floats, nans: Floats,
+    as_of: Whole, time: Ints, seen: Places, member: Places, begin: Whole, values: Ints, ok: Bools, turn: Places, stops: Places, moments: Floats,
+    item: Whole,
 ) -> None:
-    """Walk a field of a group whose sums or products may overflow: split sums, 128-bit products (lane c of section 8)."""
-    n = s1 = hh = hl = ll = sv = svv = vh = vl = first = last = np.int64(0)
-    least, most = np.int64(1 << 62), np.int64(-(1 << 62))
-    walked = 0
-    for at in range(len(turn)):
-        now, stop = first_item + turn[at], stops[at]
+    """As `walk_narrow`, where sums or products may overflow: split sums, 128-bit products (lane c of section 8), written as they leave: rounded."""
+    n = s1 = hh = hl = ll = sv = svv = vh = vl = first = last = NOUGHT
+    least, most = NOUGHT + (1 << 62), NOUGHT - (1 << 62)
+    walked = begin
+    for at in range(len(stops)):
+        stop = begin + stops[at]
         while walked < stop:
-            row = rows[walked]
+            place = member[walked]
+            row = seen[place]
             if ok[row]:
-                x, v = values[row], hour[walked]
+                x, v = values[row], as_of // HOUR_US - time[place] // HOUR_US
                 h, low = x >> LOW_BITS, x & LOW_MASK
                 last = x if n == 0 else last
                 first = x
@@ -292,197 +294,298 @@ def walk_wide(
                 vh += v * h
                 vl += v * low
                 least, most = min(least, x), max(most, x)
-            walked += 1
-        if n == 0:
-            empty_field(cells, base[now], mask[now], NULL_FIELD if stop > 0 else NO_EVENT, nans)
-        else:
-            spread, above, below = wide_moments(n, s1, hh, hl, ll, sv, svv, vh, vl)
-            emit_field(cells, base[now], mask[now], n, s1, least, most, first, last, spread, above, below, nans)
+            walked += ONE
+        now = item + turn[at]
+        spread, above, below = wide_moments(n, s1, hh, hl, ll, sv, svv, vh, vl)
+        moments[N, now] = n if stop > begin else -1
+        moments[S1, now], moments[SPREAD, now], moments[ABOVE, now], moments[BELOW, now] = s1, spread, above, below
+        moments[LEAST, now], moments[MOST, now], moments[FIRST, now], moments[LAST, now] = least, most, first, last
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def emit_events(
-    cells: Floats, cell: Whole, mask: Whole, rows: Whole, least: Whole, most: Whole, g1: Whole, g2: Whole, newest: Whole, oldest: Whole,
-    nans: Floats,
-) -> None:
-    """Emit a window's count, gaps (seconds to days), recency and tenure (`newest`, `oldest` are ages in us)."""
-    k = rows - 1
-    if mask & 1:
-        cells[cell] = np.float64(rows)
-        cell += 1
-    none = nans[NO_EVENT] if rows == 0 else nans[UNDEFINED]
-    if mask & 2:
-        cells[cell] = none if k < 1 else np.float64(g1) / np.float64(DAY_SECONDS * k)
-        cell += 1
-    if mask & 4:
-        cells[cell] = none if k < 1 else np.float64(least) / np.float64(DAY_SECONDS)
-        cell += 1
-    if mask & 8:
-        cells[cell] = none if k < 1 else np.float64(most) / np.float64(DAY_SECONDS)
-        cell += 1
-    if mask & 16:
-        if k < 2:
-            cells[cell] = none
-        else:
-            a, b = mul_wide(np.uint64(k), g2)
-            c, d = mul_wide(np.uint64(g1), np.uint64(g1))
-            c, d = neg_wide(c, d)
-            a, b = add_wide(a, b, c, d)
-            cells[cell] = np.sqrt(round_wide(a, b) / np.float64(k * (k - 1))) / np.float64(DAY_SECONDS)
-        cell += 1
-    if mask & 32:
-        cells[cell] = none if rows == 0 else np.float64(newest) / np.float64(DAY_US)
-        cell += 1
-    if mask & 64:
-        cells[cell] = none if rows == 0 else np.float64(oldest) / np.float64(DAY_US)
+def round_moments(whole: Lanes, moments: Floats, items: Whole) -> None:
+    """Round the moments of every item: the spread R(n s2 - s1^2) and the trend's two numbers in the places of s2, svx and svv.
+
+    `whole` is int64 or float64, and may be the same memory as `moments`.
+    """
+    ns, s1s, s2s, svs, svvs, svxs = whole[N, :items], whole[S1, :items], whole[S2, :items], whole[SV, :items], whole[SVV, :items], whole[SVX, :items]
+    spread, above, below = moments[SPREAD, :items], moments[ABOVE, :items], moments[BELOW, :items]
+    for item in range(items):
+        n, s1 = np.int64(ns[item]), np.int64(s1s[item])
+        spread[item] = np.float64(n * np.int64(s2s[item]) - s1 * s1)
+    for item in range(items):
+        n, s1, sv, svx = np.int64(ns[item]), np.int64(s1s[item]), np.int64(svs[item]), np.int64(svxs[item])
+        below[item] = np.float64(n * np.int64(svvs[item]) - sv * sv)
+        above[item] = np.float64(24 * (sv * s1 - n * svx))
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def walk_events(
-    as_of: Whole, time: Ints, first_item: Whole, turn: Ints, stops: Ints, mask: Ints, base: Ints, cells: Floats, nans: Floats,
-) -> None:
-    """Walk the rows of a group themselves."""
-    least, most, g1, g2 = np.int64(1 << 62), np.int64(-1), np.int64(0), ZERO
-    walked = 0
-    for at in range(len(turn)):
-        now, stop = first_item + turn[at], stops[at]
+def float_moments(whole: Ints, moments: Floats, items: Whole) -> None:
+    """Write the moments that are answers themselves as float64, in the same memory."""
+    for moment in (N, S1, LEAST, MOST, FIRST, LAST):
+        before, after = whole[moment, :items], moments[moment, :items]
+        for item in range(items):
+            after[item] = np.float64(before[item])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def finish_fields(moments: Floats, items: Whole, wanted: Whole, cells: Floats, nans: Floats) -> None:
+    """Write the aggregates that are wanted, one after the other, of every item: aggregate a of item i is cells[a * items + i]."""
+    no_event, null_field, undefined = nans[NO_EVENT], nans[NULL_FIELD], nans[UNDEFINED]
+    ns, s1s, spread = moments[N, :items], moments[S1, :items], moments[SPREAD, :items]
+    above, below = moments[ABOVE, :items], moments[BELOW, :items]
+    if wanted & 1:
+        out = cells[:items]
+        for item in range(items):
+            n = ns[item]
+            out[item] = s1s[item] if n > 0 else (0.0 if n < 0 else null_field)
+    if wanted & 66:
+        out = cells[items : 2 * items]
+        for item in range(items):
+            n, mean = ns[item], s1s[item] / ns[item] + 0.0
+            out[item] = mean if n > 0 else (no_event if n < 0 else null_field)
+    for aggregate, moment in ((2, LEAST), (3, MOST), (7, FIRST), (8, LAST)):
+        if wanted >> aggregate & 1:
+            values, out = moments[moment, :items], cells[aggregate * items : (aggregate + 1) * items]
+            for item in range(items):
+                n = ns[item]
+                out[item] = values[item] if n > 0 else (no_event if n < 0 else null_field)
+    if wanted & 16:
+        least, most, out = moments[LEAST, :items], moments[MOST, :items], cells[4 * items : 5 * items]
+        for item in range(items):
+            n = ns[item]
+            out[item] = most[item] - least[item] if n > 0 else (no_event if n < 0 else null_field)
+    if wanted & 96:
+        out = cells[5 * items : 6 * items]
+        for item in range(items):
+            n = ns[item]
+            std = np.sqrt(spread[item] / (n * (n - 1.0)))
+            out[item] = std if n > 1 else (undefined if n > 0 else (no_event if n < 0 else null_field))
+    if wanted & 64:
+        mean, std, out = cells[items : 2 * items], cells[5 * items : 6 * items], cells[6 * items : 7 * items]
+        for item in range(items):
+            n, cv = ns[item], std[item] / abs(mean[item])
+            out[item] = cv if n > 1 and s1s[item] != 0 else (undefined if n > 0 else (no_event if n < 0 else null_field))
+    if wanted & 512:
+        out = cells[9 * items : 10 * items]
+        for item in range(items):
+            n, trend = ns[item], above[item] / below[item] + 0.0
+            out[item] = trend if n > 1 and below[item] != 0 else (undefined if n > 0 else (no_event if n < 0 else null_field))
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def walk_gaps(second: Ints, member: Places, begin: Whole, turn: Places, stops: Places, gaps: Ints) -> None:
+    """Walk the rows of a group themselves: rows, smallest and largest gap, their sum and the sum of their squares (uint64 bits), in seconds."""
+    least, most, g2 = NOUGHT + (1 << 62), NOUGHT - 1, NOUGHT
+    walked = begin
+    newest = before = second[member[begin]] if begin < len(member) else NOUGHT
+    for at in range(len(stops)):
+        stop = begin + stops[at]
         while walked < stop:
-            if walked > 0:
-                gap = time[walked - 1] // SECOND_US - time[walked] // SECOND_US
-                least, most = min(least, gap), max(most, gap)
-                g1 += gap
-                g2 += np.uint64(gap) * np.uint64(gap)
-            walked += 1
-        age, oldest = (as_of - time[0], as_of - time[stop - 1]) if stop > 0 else (np.int64(0), np.int64(0))
-        emit_events(cells, base[now], mask[now], stop, least, most, g1, g2, age, oldest, nans)
+            own = second[member[walked]]
+            gap = before - own
+            least, most = min(least, gap if walked > begin else least), max(most, gap if walked > begin else most)
+            g2 += gap * gap
+            before = own
+            walked += ONE
+        now = turn[at]
+        gaps[0, now], gaps[1, now], gaps[2, now], gaps[3, now], gaps[4, now] = np.int64(stops[at]), least, most, newest - before, g2
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def finish_events(gaps: Ints, items: Whole, wanted: Whole, is_small: Whole, cells: Floats, nans: Floats) -> None:
+    """Write count, then the gaps that are wanted (mean, min, max, std, in days), one after the other, of every window.
+
+    `is_small` says that rows times the squared span of seconds is below 2^63.
+    """
+    no_event, undefined, day = nans[NO_EVENT], nans[UNDEFINED], np.float64(DAY_SECONDS)
+    rows, g1s, g2s, out = gaps[0, :items], gaps[3, :items], gaps[4, :items], cells[:items]
+    for item in range(items):
+        out[item] = np.float64(rows[item])
+    if wanted & 2:
+        out = cells[items : 2 * items]
+        for item in range(items):
+            k = rows[item] - 1
+            mean = np.float64(g1s[item]) / np.float64(DAY_SECONDS * k)
+            out[item] = mean if k > 0 else (undefined if k == 0 else no_event)
+    for place in (1, 2):
+        if wanted >> place & 2:
+            some, out = gaps[place, :items], cells[(place + 1) * items : (place + 2) * items]
+            for item in range(items):
+                k, days = rows[item] - 1, np.float64(some[item]) / day
+                out[item] = days if k > 0 else (undefined if k == 0 else no_event)
+    if wanted & 16:
+        out = cells[4 * items : 5 * items]
+        for item in range(items):
+            k, g1, g2 = rows[item] - 1, g1s[item], g2s[item]
+            std = np.sqrt(np.float64(k * g2 - g1 * g1) / np.float64(k * (k - 1))) / day
+            out[item] = std if k > 1 else (undefined if k >= 0 else no_event)
+    if wanted & 16 and not is_small:
+        for item in range(items):
+            k, g1, g2 = rows[item] - 1, g1s[item], g2s[item]
+            if k > 1:
+                a, b = mul_wide(np.uint64(k), np.uint64(g2))
+                c, d = mul_wide(np.uint64(g1), np.uint64(g1))
+                c, d = neg_wide(c, d)
+                a, b = add_wide(a, b, c, d)
+                out[item] = np.sqrt(round_wide(a, b) / np.float64(k * (k - 1))) / day
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def walk_distinct(
-    rows: Ints, codes: Codes, stamp: Ints, strand: Whole, first_item: Whole, turn: Ints, stops: Ints, base: Ints, cells: Floats, nans: Floats,
+    codes: Codes, member: Places, begin: Whole, stamp: Ints, strand: Whole, turn: Places, stops: Places, cells: Floats, null_field: Real,
 ) -> None:
-    """Count different values of a column: a code is new if its stamp is not this strand's."""
-    found = 0
-    walked = 0
-    for at in range(len(turn)):
-        now, stop = first_item + turn[at], stops[at]
+    """Count different values of a column, whose codes come in the order of `seen`: one is new if its stamp is not this strand's."""
+    found, walked = 0, begin
+    for at in range(len(stops)):
+        stop = begin + stops[at]
         while walked < stop:
-            code = codes[rows[walked]]
-            if code > 0 and stamp[code] != strand:
-                stamp[code] = strand
-                found += 1
-            walked += 1
-        cells[base[now]] = nans[NULL_FIELD] if stop > 0 and found == 0 else np.float64(found)
+            code = np.uint64(codes[member[walked]])
+            found += 1 if code > 0 and stamp[code] != strand else 0
+            stamp[code] = strand
+            walked += ONE
+        cells[turn[at]] = null_field if stop > begin and found == 0 else np.float64(found)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def group_rows(
-    seen: Codes, codes: Codes, family_start: Ints, family_column: Ints, family_map: Ints, family_stride: Ints, family_base: Ints,
-    maps: Ints, bucket_start: Ints, bucket_group: Ints, groups: Whole,
-) -> tuple[Ints, Codes]:
-    """Sort the visible rows (newest first) by group; group 0 holds all. Gives (start (groups + 1,), member (entries,)), members in walking order."""
-    count, families = len(seen), len(family_base)
-    bucket = np.empty((families, count), np.int64)
-    start = np.zeros(groups + 1, np.int64)
-    start[1] = count
-    for family in range(families):
-        for place in range(count):
-            at = family_base[family]
-            for factor in range(family_start[family], family_start[family + 1]):
-                at += maps[family_map[factor] + codes[family_column[factor], seen[place]]] * family_stride[factor]
-            bucket[family, place] = at
-            for entry in range(bucket_start[at], bucket_start[at + 1]):
-                start[bucket_group[entry] + 1] += 1
-    for group in range(groups):
-        start[group + 1] += start[group]
-    member = np.empty(start[groups], np.int32)
-    fill = start[:groups].copy()
-    for place in range(count):
-        member[place] = place
-    for family in range(families):
-        for place in range(count):
-            at = bucket[family, place]
-            for entry in range(bucket_start[at], bucket_start[at + 1]):
-                group = bucket_group[entry]
-                member[fill[group]] = place
-                fill[group] += 1
-    return start, member
+def fill_lanes(zero: Real, as_of: Whole, time: Ints, seen: Places, values: Ints, ok: Bools, lanes: Ints, hour: Lane, into: Lanes, here: Lanes) -> None:
+    """Write the visible rows, newest first, as the walk wants them: whole hours before A, the fields' values (0 where null), 1 where not null."""
+    now_hour = as_of // HOUR_US
+    for place in range(len(seen)):
+        hour[place] = zero + (now_hour - time[place] // HOUR_US)
+    for lane in range(len(lanes)):
+        value, there, to, is_there = values[lanes[lane]], ok[lanes[lane]], into[lane], here[lane]
+        for place in range(len(seen)):
+            to[place] = zero + value[seen[place]]
+            is_there[place] = zero + np.int64(there[seen[place]])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def widths(count: Whole, hour_span: Real, lanes: Ints, largest: Ints, is_wide: Bools) -> bool:
+    """Say of each field whether its products may overflow int64; and whether all sums of the others stay below 2^53, so exact in float64."""
+    is_exact = True
+    for lane in range(len(lanes)):
+        size = float(largest[lanes[lane]])
+        squares, slopes = max(size * size, hour_span * hour_span), hour_span * size
+        is_wide[lane] = float(count) * float(count) * max(squares, 48.0 * slopes) >= SAFE
+        is_exact = is_exact and (is_wide[lane] or count * max(squares, slopes) < EXACT)
+    return is_exact
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def divide(upper_of: Floats, lower_of: Floats, upper: Places, lower: Places, out: Floats) -> None:
+    """Write quotients of cells: those of `upper_of` at `upper` by those of `lower_of` at `lower`."""
+    for at in range(len(upper)):
+        value, below = upper_of[upper[at]], lower_of[lower[at]]
+        ratio = value / below + 0.0
+        out[at] = ratio if ratio == ratio and below != 0 else NAN  # noqa: PLR0124  (NaN differs from itself)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def deliver(cells: Floats, run_from: Places, run_to: Places, run_size: Places, out: Floats) -> None:
+    """Write runs of a group's cells, which follow one another in the vector too."""
+    for run in range(len(run_from)):
+        source, target = np.uint64(run_from[run]), np.uint64(run_to[run])
+        for _ in range(run_size[run]):
+            out[target] = cells[source]
+            source += ONE
+            target += ONE
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def leave_out(run_to: Ints, run_size: Ints, out: Floats) -> None:
+    """Write that a table is not there."""
+    for run in range(len(run_to)):
+        for place in range(run_to[run], run_to[run] + run_size[run]):
+            out[place] = NAN
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def fill_table(
     as_of: Whole, event_time: Ints, known_time: Ints, revision: Ints, retracted: Bools, slots: Codes, is_plain: Whole, values: Ints,
     ok: Bools, codes: Codes, filter_codes: Codes, largest: Ints, code_count: Whole, family_start: Ints, family_column: Ints,
-    family_map: Ints, family_stride: Ints, family_base: Ints, maps: Ints, bucket_start: Ints, bucket_group: Ints, strand_start: Ints,
-    strand_kind: Ints, strand_column: Ints, time_items: Ints, last_items: Ints, is_like_before: Bools, edge: Ints, mask: Ints, base: Ints, cells: Floats,
-    nans: Floats,
+    family_map: Ints, family_stride: Ints, family_base: Ints, maps: Ints, bucket_start: Ints, bucket_group: Ints, window_start: Ints,
+    window_last: Ints, edge: Ints, lanes: Ints, strand_start: Ints, strand_lane: Ints, wanted: Ints, wanted_gaps: Ints, distinct_start: Ints,
+    distinct_column: Ints, blocks: Ints, quotient_start: Ints, quotient_share: Ints, upper: Places, lower: Places, run_start: Ints,
+    run_from: Places, run_to: Places, run_size: Places, cells: Floats, moments: Floats, whole: Ints, gaps: Ints, nans: Floats, out: Floats,
 ) -> int:
-    """Write every cell of one table that is there as of an instant; give how many rows were visible.
+    """Write the answers about one table that is there as of an instant, group by group; give how many rows were visible.
 
     as_of            int64, us UTC
     event_time ..    (n,) as `history.Rows`; values, ok (fields, n); codes, filter_codes (texts, n); largest (fields,)
     family_*, maps, bucket_*   how a row's codes choose its groups (see `plan.Families`)
-    strand_start     (groups + 1,) into the strands; kinds FIELD, EVENTS, DISTINCT
-    time_items       (strands + 1,) and last_items (strands,): a strand's items by length, then by newest rows
-    is_like_before   (strands,): the windows are those of the strand before
-    edge, mask, base (items,): length in us or number of rows, answers wanted, first cell
+    window_start     (groups + 1,) into edge; window_last (groups,) where numbers of rows begin after lengths of time; edge (windows,) us or rows
+    lanes            (fields asked,): their columns; strand_start (groups + 1,), strand_lane (strands,): the field strands
+    wanted, wanted_gaps        (groups,): bits of the field aggregates; bit 0 the count, 1 to 4 the gaps
+    distinct_start   (groups + 1,), distinct_column (distincts,)
+    blocks           (groups,) where a group's cells begin; they lie as `plan.TablePlan` says
+    quotient_*, upper, lower, run_*   what is divided, and which cells go where in `out` (v,), float64 or float32
+    moments, whole   (10, most items of a group) the same memory as float64 and int64; gaps (5, most windows of a group)
     """
-    seen = np.empty(len(event_time), np.int32)
+    seen = np.empty(len(event_time) + 1, np.uint32)
     count = see(as_of, event_time, known_time, revision, retracted, slots, is_plain, seen)
     seen = seen[:count]
-    groups = len(strand_start) - 1
+    groups = len(window_start) - 1
     start, member = group_rows(seen, filter_codes, family_start, family_column, family_map, family_stride, family_base, maps, bucket_start, bucket_group, groups)
-    rows, time, hour = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    time, second, walked = np.empty(count, np.int64), np.empty(count, np.int64), np.empty((len(codes), count), np.int32)
+    for place in range(count):
+        time[place] = event_time[seen[place]]
+        second[place] = time[place] // SECOND_US
+    for column in range(len(codes)):
+        code, to = codes[column], walked[column]
+        for place in range(count):
+            to[place] = code[seen[place]]
+    turn, stops = np.empty(len(edge), np.uint64), np.empty(len(edge), np.uint64)
+    cut_groups(as_of, time, start, member, window_start, window_last, edge, turn, stops)
+    is_wide = np.zeros(len(lanes), np.bool_)
+    is_exact = widths(count, float(as_of // HOUR_US - time[count - 1] // HOUR_US) if count else 0.0, lanes, largest, is_wide)
+    some_wide = is_wide.any()
+    zero, floats, ints = np.float64(0.0), count if is_exact else 0, 0 if is_exact else count
+    age, exact, here = np.empty(floats, np.float64), np.empty((len(lanes), floats), np.float64), np.empty((len(lanes), floats), np.float64)
+    hour, counts, there = np.empty(ints, np.int64), np.empty((len(lanes), ints), np.int64), np.empty((len(lanes), ints), np.int64)
+    if is_exact:
+        fill_lanes(zero, as_of, time, seen, values, ok, lanes, age, exact, here)
+    else:
+        fill_lanes(NOUGHT, as_of, time, seen, values, ok, lanes, hour, counts, there)
     stamp = np.full(code_count + 1, -1, np.int64)
-    turn, stops = np.empty(len(edge), np.int64), np.empty(len(edge), np.int64)
-    now_hour = as_of // HOUR_US
-    oldest = float(now_hour - event_time[seen[count - 1]] // HOUR_US) if count else 0.0
-    square = float(count) * float(count)
+    span = float(second[0] - second[count - 1]) if count else 0.0
     for group in range(groups):
-        size = start[group + 1] - start[group]
-        for place in range(size):
-            row = seen[member[start[group] + place]]
-            rows[place] = row
-            time[place] = event_time[row]
-            hour[place] = now_hour - event_time[row] // HOUR_US
-        own_rows, own_time, own_hour = rows[:size], time[:size], hour[:size]
-        for strand in range(strand_start[group], strand_start[group + 1]):
-            kind, column = strand_kind[strand], strand_column[strand]
-            first_item, items = time_items[strand], time_items[strand + 1] - time_items[strand]
-            if strand == strand_start[group] or not is_like_before[strand]:
-                cut_items(as_of, own_time, first_item, last_items[strand], time_items[strand + 1], edge, turn, stops)
-            own_turn, own_stops = turn[:items], stops[:items]
-            if kind == EVENTS:
-                walk_events(as_of, own_time, first_item, own_turn, own_stops, mask, base, cells, nans)
-                continue
-            if kind == DISTINCT:
-                walk_distinct(own_rows, codes[column], stamp, strand, first_item, own_turn, own_stops, base, cells, nans)
-                continue
-            size_of = float(largest[column])
-            square_of, slope_of = max(size_of * size_of, oldest * oldest), oldest * size_of
-            own_values, own_ok = values[column], ok[column]
-            if square * max(square_of, 48.0 * slope_of) >= SAFE:
-                walk_wide(own_rows, own_hour, own_values, own_ok, first_item, own_turn, own_stops, mask, base, cells, nans)
-            elif count * max(square_of, slope_of) < EXACT:
-                walk_narrow(np.float64(0.0), own_rows, own_hour, own_values, own_ok, first_item, own_turn, own_stops, mask, base, cells, nans)
+        begin, rows, own, end = np.uint64(start[group]), start[group + 1] - start[group], window_start[group], window_start[group + 1]
+        windows, strands, block = end - own, strand_start[group + 1] - strand_start[group], blocks[group]
+        items, turns, stop = strands * windows, turn[own:end], stops[own:end]
+        for strand in range(strands):
+            lane = strand_lane[strand_start[group] + strand]
+            if is_exact:
+                walk_narrow(zero, member, begin, age, exact[lane], here[lane], turns, stop, moments, np.uint64(strand * windows))
             else:
-                walk_narrow(np.int64(0), own_rows, own_hour, own_values, own_ok, first_item, own_turn, own_stops, mask, base, cells, nans)
+                walk_narrow(NOUGHT, member, begin, hour, counts[lane], there[lane], turns, stop, whole, np.uint64(strand * windows))
+        if is_exact:
+            round_moments(moments, moments, items)
+        else:
+            round_moments(whole, moments, items)
+            float_moments(whole, moments, items)
+        if some_wide:
+            for strand in range(strands):
+                lane = strand_lane[strand_start[group] + strand]
+                if is_wide[lane]:
+                    walk_wide(as_of, time, seen, member, begin, values[lanes[lane]], ok[lanes[lane]], turns, stop, moments, np.uint64(strand * windows))
+        finish_fields(moments, items, wanted[group], cells[block : block + 10 * items], nans)
+        cell = block + 10 * items
+        walk_gaps(second, member, begin, turns, stop, gaps)
+        finish_events(gaps, windows, wanted_gaps[group], count * span * span < EXACT_GAPS, cells[cell : cell + 5 * windows], nans)
+        cell += 5 * windows
+        cells[cell] = np.float64(as_of - time[member[begin]]) / np.float64(DAY_US) if rows > 0 else nans[NO_EVENT]
+        cells[cell + 1] = np.float64(as_of - time[member[start[group + 1] - 1]]) / np.float64(DAY_US) if rows > 0 else nans[NO_EVENT]
+        cell += 2
+        for strand in range(distinct_start[group], distinct_start[group + 1]):
+            walk_distinct(walked[distinct_column[strand]], member, begin, stamp, strand, turns, stop, cells[cell : cell + windows], nans[NULL_FIELD])
+            cell += windows
+        own, share, end = quotient_start[group], quotient_share[group], quotient_start[group + 1]
+        divide(cells[block:], cells[block:], upper[own:share], lower[own:share], cells[cell:])
+        divide(cells[block:], cells, upper[share:end], lower[share:end], cells[cell + share - own :])
+        own, end = run_start[group], run_start[group + 1]
+        deliver(cells[block:], run_from[own:end], run_to[own:end], run_size[own:end], out)
     return count
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def deliver(cells: Floats, upper: Codes, lower: Codes, quotients: Codes, out: Floats) -> None:
-    """Write the vector: cells, and at the places `quotients` one cell divided by another.
-
-    upper, lower  (v,) int32, places among the cells; quotients (q,) int32, places in `out`; out (v,) float64 or float32
-    """
-    for place in range(len(upper)):
-        value = cells[upper[place]]
-        out[place] = value + 0.0 if value == value else NAN  # noqa: PLR0124  (NaN differs from itself)
-    for at in range(len(quotients)):
-        place = quotients[at]
-        value, below = cells[upper[place]], cells[lower[place]]
-        out[place] = value / below + 0.0 if value == value and below == below and below != 0.0 else NAN  # noqa: PLR0124
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from puhui.engines.variables.catalogue import Catalogue
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.uint32]
 Instant = int | datetime
-FIELD, EVENTS, DISTINCT = 0, 1, 2
-COUNT_BIT, RECENCY_BIT, TENURE_BIT = 0, 5, 6
+FIELD, EVENTS, DISTINCT, WHOLE = 0, 1, 2, 3
 NEVER_ENDS_US = 1 << 62
 MAGIC = b"PHP1"
 CHUNK_BYTES = 64 << 20
-# float64 bits of the quiet NaN with a reason of `Missing` in its lowest bits; place 0 is the one NaN that leaves.
+# The one NaN, and the same with a reason of `Missing` in its lowest bits, by that reason.
+NAN: Floats = np.full(5, 0x7FF8000000000000, np.uint64).view(np.float64)
+NOTHING: Floats = np.zeros(0)
 NANS: Floats = (np.uint64(0x7FF8000000000000) + np.arange(5, dtype=np.uint64)).view(np.float64)
 
 Edge = tuple[int, int]  # (0, length in us) or (1, number of newest rows)
@@ -44,34 +46,47 @@ def _edge(window: Window | None) -> Edge:
 
 @dataclass(slots=True)
 class _Draft:
-    """What is asked of one table, while names are being read."""
+    """What is asked of one table, while names are being read: of each group the windows, of each strand the aggregates (bits)."""
 
     table: Table
     groups: dict[tuple[Clause, ...], int] = field(default_factory=lambda: {(): 0})
-    strands: dict[tuple[int, int, int], dict[Edge, int]] = field(default_factory=dict)
+    windows: list[set[Edge]] = field(default_factory=lambda: [set()])
+    fields: dict[tuple[int, int], int] = field(default_factory=dict)
+    distinct: dict[tuple[int, int], int] = field(default_factory=dict)
+    gaps: list[int] = field(default_factory=lambda: [0])
 
-    def ask(self, group: int, kind: int, column: int, edge: Edge, bit: int) -> Ask:
-        """Note an answer that is wanted."""
-        items = self.strands.setdefault((group, kind, column), {})
-        items[edge] = items.get(edge, 0) | 1 << bit
-        return group, kind, column, edge, bit
+    def group(self, clauses: tuple[Clause, ...]) -> int:
+        """Give the number of a filter's group."""
+        number = self.groups.setdefault(clauses, len(self.groups))
+        if number == len(self.windows):
+            self.windows.append(set())
+            self.gaps.append(0)
+        return number
 
-    def ask_of(self, variable: Variable, group: int, window: Window | None) -> Ask:
+    def ask(self, variable: Variable, group: int, window: Window | None) -> Ask:
         """Note the answer that a variable wants of a group and a window."""
         edge = _edge(window)
+        if window is not None:
+            self.windows[group].add(edge)
         match variable.form:
             case Form.COUNT:
-                return self.ask(group, EVENTS, 0, edge, COUNT_BIT)
+                return group, EVENTS, 0, edge, 0
             case Form.GAP:
-                return self.ask(group, EVENTS, 0, edge, 1 + GAPS.index(variable.aggregate))
+                bit = 1 + GAPS.index(variable.aggregate)
+                self.gaps[group] |= 1 << bit
+                return group, EVENTS, 0, edge, bit
             case Form.RECENCY:
-                return self.ask(group, EVENTS, 0, edge, RECENCY_BIT)
+                return group, WHOLE, 0, edge, 0
             case Form.TENURE:
-                return self.ask(group, EVENTS, 0, edge, TENURE_BIT)
+                return group, WHOLE, 0, edge, 1
             case Form.DISTINCT:
-                return self.ask(group, DISTINCT, self.table.texts.index(variable.column), edge, 0)
+                column = self.table.texts.index(variable.column)
+                self.distinct.setdefault((group, column), len(self.distinct))
+                return group, DISTINCT, column, edge, 0
             case Form.FIELD:
-                return self.ask(group, FIELD, self.table.fields.index(variable.column), edge, AGGREGATES.index(variable.aggregate))
+                column, bit = self.table.fields.index(variable.column), AGGREGATES.index(variable.aggregate)
+                self.fields[group, column] = self.fields.get((group, column), 0) | 1 << bit
+                return group, FIELD, column, edge, bit
 
 
 def _ints(values: Iterable[int]) -> Ints:
@@ -147,47 +162,134 @@ def _narrowed(families: dict[tuple[str, ...], list[tuple[Clause, ...]]]) -> Iter
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TablePlan:
-    """What is asked of one table, as arrays: groups, their strands, the strands' items, and the cells from `first` to `end`."""
+    """What is asked of one table, as arrays: groups, their windows, the strands walked over them, and where the answers go.
+
+    A group's block of cells: for each of the ten aggregates its items (field strand by field strand, its windows), for the count and the four gaps
+    its windows, recency, tenure, each distinct strand's windows, and its quotients. The cells of the table lie from `first` to `end`; a vector
+    needs only those of group 0 and of one other group at a time (`narrow`).
+    """
 
     table: Table
     families: Families
-    strand_start: Ints
-    strand_kind: Ints
-    strand_column: Ints
-    time_items: Ints
-    last_items: Ints
-    is_like_before: NDArray[np.bool_]
+    window_start: Ints
+    window_last: Ints
     edge: Ints
-    mask: Ints
-    base: Ints
+    lanes: Ints
+    strand_start: Ints
+    strand_lane: Ints
+    wanted: Ints
+    wanted_gaps: Ints
+    distinct_start: Ints
+    distinct_column: Ints
+    blocks: Ints
+    narrow: Ints
+    quotient_start: Ints
+    quotient_share: Ints
+    upper: Places
+    lower: Places
+    run_start: Ints
+    run_from: Places
+    run_to: Places
+    run_size: Places
     first: int
     end: int
 
+    no_runs: Ints
 
-def _lay_out(draft: _Draft, first: int) -> tuple[TablePlan, dict[tuple[int, int, int], dict[Edge, tuple[int, int]]]]:
-    ordered = sorted(draft.strands)
-    cell, at = first, dict[tuple[int, int, int], dict[Edge, tuple[int, int]]]()
-    edge, mask, base, time_items, last_items = list[int](), list[int](), list[int](), list[int](), list[int]()
-    per_group = [0] * (len(draft.groups) + 1)
-    for key in ordered:
-        per_group[key[0] + 1] += 1
-        items = draft.strands[key]
-        places = at.setdefault(key, {})
-        time_items.append(len(edge))
-        last_items.append(len(edge) + sum(1 for kind, _ in items if kind == 0))
-        for item in sorted(items):
-            edge.append(item[1])
-            mask.append(items[item])
-            base.append(cell)
-            places[item] = cell, items[item]
-            cell += items[item].bit_count()
-    time_items.append(len(edge))
-    strand_start = _ints(itertools.accumulate(per_group))
-    windows = [sorted(draft.strands[key]) for key in ordered]
-    like_before = np.array([place > 0 and windows[place - 1] == own for place, own in enumerate(windows)], np.bool_)
-    laid = TablePlan(draft.table, families_of(draft.table, draft.groups), strand_start, _ints(k for _, k, _ in ordered), _ints(c for *_, c in ordered),
-                     _ints(time_items), _ints(last_items), like_before, _ints(edge), _ints(mask), _ints(base), first, cell)  # fmt: skip
-    return laid, at
+    @property
+    def most_items(self) -> int:
+        """The most items of a group."""
+        return int((np.diff(self.strand_start) * np.diff(self.window_start)).max())
+
+    @property
+    def narrow_cells(self) -> int:
+        """How many cells group 0 and the largest other group have."""
+        sizes = np.diff(np.append(self.blocks, self.end))
+        return int(sizes[0] + max(sizes[1:], default=0))
+
+
+class _Places:
+    """Where the answers of a table lie among the cells of their group."""
+
+    def __init__(self, draft: _Draft) -> None:
+        self.draft = draft
+        self.windows = [sorted(some) for some in draft.windows]
+        self.window = [{edge: place for place, edge in enumerate(some)} for some in self.windows]
+        self.strands, self.distincts = sorted(draft.fields), sorted(draft.distinct)
+        self.strand_start, self.distinct_start = (_starts(some, len(self.windows)) for some in (self.strands, self.distincts))
+        self.strand = {key: place - int(self.strand_start[key[0]]) for place, key in enumerate(self.strands)}
+        self.distinct = {key: place - int(self.distinct_start[key[0]]) for place, key in enumerate(self.distincts)}
+
+    def cell(self, asked: Ask) -> int:
+        """Give the cell of an answer in its group's block."""
+        group, kind, column, edge, bit = asked
+        windows, window = len(self.windows[group]), self.window[group].get(edge, 0)
+        items = windows * int(self.strand_start[group + 1] - self.strand_start[group])
+        if kind == FIELD:
+            return bit * items + self.strand[group, column] * windows + window
+        if kind == EVENTS:
+            return 10 * items + bit * windows + window
+        if kind == WHOLE:
+            return 10 * items + 5 * windows + bit
+        return 10 * items + (5 + self.distinct[group, column]) * windows + 2 + window
+
+    def sizes(self) -> Ints:
+        """Give how many cells each group's block has, its quotients apart."""
+        windows = np.array([len(some) for some in self.windows], np.int64)
+        return (10 * np.diff(self.strand_start) + 5 + np.diff(self.distinct_start)) * windows + 2
+
+    def lay_out(self, first: int, answers: "_Answers") -> TablePlan:
+        """Lay out the table's part of a plan, its cells from `first`."""
+        draft, groups = self.draft, len(self.windows)
+        window_start = _ints(itertools.accumulate((len(some) for some in self.windows), initial=0))
+        lasts = [sum(1 for kind, _ in some if kind == 0) for some in self.windows]
+        lanes = sorted({column for _, column in draft.fields})
+        wanted = np.zeros(groups, np.int64)
+        for (group, _), bits in draft.fields.items():
+            wanted[group] |= bits
+        order = np.lexsort((answers.place, answers.is_share, answers.group))
+        order = order[answers.lower[order] >= 0]
+        counts = np.bincount(answers.group[order], minlength=groups)
+        quotient_start = np.concatenate(([0], np.cumsum(counts)))
+        ratios = np.bincount(answers.group[order[~answers.is_share[order]]], minlength=groups)
+        sizes = self.sizes()
+        source = answers.upper.astype(np.int64)
+        source[order] = sizes[answers.group[order]] + np.arange(len(order)) - quotient_start[answers.group[order]]
+        blocks = first + np.concatenate(([0], np.cumsum(sizes + counts)))
+        narrow = np.where(np.arange(groups) == 0, 0, blocks[1] - first)
+        return TablePlan(
+            draft.table, families_of(draft.table, draft.groups), window_start, window_start[:-1] + _ints(lasts),
+            _ints(length for some in self.windows for _, length in some), _ints(lanes), self.strand_start,
+            _ints(lanes.index(column) for _, column in self.strands), wanted, _ints(1 | bits for bits in draft.gaps), self.distinct_start,
+            _ints(column for _, column in self.distincts), blocks[:-1], narrow, quotient_start, quotient_start[:-1] + ratios,
+            answers.upper[order].astype(np.uint32), answers.lower[order].astype(np.uint32), *_runs(answers, source, groups), first, int(blocks[-1]), np.zeros(groups + 1, np.int64),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Answers:
+    """The answers about one table: of each its group, its place in the vector, its cell, what divides it (-1: nothing), and whether that is of group 0."""
+
+    group: Ints
+    place: Ints
+    upper: NDArray[np.int32]
+    lower: NDArray[np.int32]
+    is_share: NDArray[np.bool_]
+
+
+def _starts(strands: list[tuple[int, int]], groups: int) -> Ints:
+    counts = np.bincount(np.array([group for group, _ in strands], np.int64), minlength=groups)
+    return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+
+
+def _runs(answers: _Answers, source: Ints, groups: int) -> tuple[Ints, Places, Places, Places]:
+    """Give the longest runs of cells that follow one another in the vector too: where each group's runs start, first cells, first places, sizes."""
+    order = np.lexsort((answers.place, answers.group))
+    group, place, source = answers.group[order], answers.place[order], source[order]
+    goes_on = (np.diff(group, prepend=-1) == 0) & (np.diff(place, prepend=-2) == 1) & (np.diff(source, prepend=-2) == 1)
+    first = np.flatnonzero(~goes_on)
+    start = np.concatenate(([0], np.cumsum(np.bincount(group[first], minlength=groups))))
+    return start, source[first].astype(np.uint32), place[first].astype(np.uint32), np.diff(np.append(first, len(order))).astype(np.uint32)
 
 
 class Plan:
@@ -202,40 +304,39 @@ class Plan:
         self._built = kernels
         self.names = tuple(names)
         drafts = {table.name: _Draft(table) for table in catalogue.tables}
-        upper: list[tuple[str, Ask]] = []
-        lower: list[tuple[str, Ask] | None] = []
-        below: list[tuple[str, Ask] | None] = []
-        for name in self.names:
+        asked: dict[str, list[tuple[int, Ask, Ask | None]]] = {table.name: [] for table in catalogue.tables}
+        for place, name in enumerate(self.names):
             variable = catalogue.parse(name)
             draft = drafts[variable.table]
-            group = draft.groups.setdefault(variable.filter, len(draft.groups))
-            upper.append((variable.table, draft.ask_of(variable, group, variable.window)))
-            wide: tuple[int, Window | None] | None = None
+            group = draft.group(variable.filter)
+            upper = draft.ask(variable, group, variable.window)
+            lower = None
             if variable.is_share:
-                wide = 0, variable.window
+                lower = draft.ask(variable, 0, variable.window)
             elif variable.over is not None:
-                wide = group, variable.over
-            lower.append(None if wide is None else (variable.table, draft.ask_of(variable, *wide)))
-            below.append(None if wide is None else (variable.table, draft.ask(wide[0], EVENTS, 0, _edge(wide[1]), COUNT_BIT)))
-        plans, places, first = [], {}, 0
+                lower = draft.ask(variable, group, variable.over)
+            asked[variable.table].append((place, upper, lower))
+        self._upper, self._lower, self._below = (np.full(len(self.names), -1, np.int32) for _ in range(3))
+        plans: list[TablePlan] = []
         for name, draft in drafts.items():
-            if draft.strands:
-                laid, places[name] = _lay_out(draft, first)
-                plans.append(laid)
-                first = laid.end
+            if asked[name]:
+                plans.append(self._lay_out(draft, asked[name], plans[-1].end if plans else 0))
         self.tables: tuple[TablePlan, ...] = tuple(plans)
-        self._cells = first
-
-        def cell(asked: tuple[str, Ask] | None) -> int:
-            if asked is None:
-                return -1
-            table, (group, kind, column, edge, bit) = asked
-            base, mask = places[table][group, kind, column][edge]
-            return base + (mask & ((1 << bit) - 1)).bit_count()
-
-        self._upper, self._lower, self._below = (np.fromiter(map(cell, asked), np.int32) for asked in (upper, lower, below))
-        self._quotients = np.flatnonzero(self._lower >= 0).astype(np.int32)
         self._local = threading.local()
+
+    def _lay_out(self, draft: _Draft, asked: list[tuple[int, Ask, Ask | None]], first: int) -> TablePlan:
+        places = _Places(draft)
+        group, place = _ints(upper[0] for _, upper, _ in asked), _ints(place for place, *_ in asked)
+        upper = np.fromiter((places.cell(upper) for _, upper, _ in asked), np.int32)
+        lower = np.fromiter((-1 if lower is None else places.cell(lower) for *_, lower in asked), np.int32)
+        below = np.fromiter((-1 if lower is None else places.cell((lower[0], EVENTS, 0, lower[3], 0)) for *_, lower in asked), np.int32)
+        is_share = np.fromiter((lower is not None and self.names[at].endswith("/all") for at, _, lower in asked), np.bool_)
+        laid = places.lay_out(first, _Answers(group, place, upper, lower, is_share))
+        self._upper[place] = laid.blocks[group] + upper
+        divided = lower >= 0
+        block = np.where(is_share, laid.first, laid.blocks[group])[divided]
+        self._lower[place[divided]], self._below[place[divided]] = block + lower[divided], block + below[divided]
+        return laid
 
     def __len__(self) -> int:
         return len(self.names)
@@ -246,7 +347,7 @@ class Plan:
         Raises: OtherCatalogue, TimeOutOfRange, NaiveTime.
         """
         vector: Floats = np.empty(len(self.names)) if out is None else out
-        self._kernels().deliver(self._fill(history, instant_us("as_of", as_of)), self._upper, self._lower, self._quotients, vector)
+        self._fill(history, instant_us("as_of", as_of), vector)
         return vector
 
     def batch(self, histories: Sequence[History], as_of: Instant | Sequence[Instant] | Ints, out: Floats | None = None) -> Floats:
@@ -296,7 +397,7 @@ class Plan:
         instants = self._instants(len(people), as_of)
         kinds = np.empty((len(people), len(self.names)), np.uint8)
         for place, history in enumerate(people):
-            cells = self._fill(history, instants[place])
+            cells = self._fill(history, instants[place], None)
             self._kernels().deliver_kinds(cells, cells.view(np.uint64), self._upper, self._lower, self._below, kinds[place])
         one: NDArray[np.uint8] = kinds[0] if isinstance(histories, History) else kinds
         return one
@@ -351,27 +452,46 @@ class Plan:
         schema = pa.schema([(name, array.type) for name, array in before] + [(name, pa.float64()) for name in self.names])
         return pa.RecordBatch.from_arrays([array for _, array in before] + columns, schema=schema)
 
-    def _fill(self, history: History, as_of_us: int) -> Floats:
-        """Give the cells, which belong to the calling thread until it asks again."""
+    def _fill(self, history: History, as_of_us: int, vector: Floats | None) -> Floats:
+        """Write the vector; or, if there is none, give the cells with their reasons, which belong to the calling thread until it asks again."""
         if history.catalogue is not self.catalogue and history.catalogue.shape_sha256 != self.catalogue.shape_sha256:
             raise OtherCatalogue(what="history")
-        cells: Floats | None = getattr(self._local, "cells", None)
-        if cells is None:
-            cells = self._local.cells = np.empty(self._cells)
+        scratch: _Scratch | None = getattr(self._local, "scratch", None)
+        if scratch is None:
+            scratch = self._local.scratch = _Scratch(self.tables)
+        is_narrow = vector is not None
+        out, nans, cells = (NOTHING, NANS, scratch.all_cells) if vector is None else (vector, NAN, scratch.cells)
+        kernels = self._kernels()
         for plan in self.tables:
             rows = history.tables[plan.table.name]
             if rows is None or not history.is_fetched(plan.table, as_of_us):
-                cells[plan.first : plan.end] = NANS[Missing.NO_TABLE]
+                if is_narrow:
+                    kernels.leave_out(plan.run_to, plan.run_size, out)
+                else:
+                    cells[plan.first : plan.end] = nans[Missing.NO_TABLE]
                 continue
             filters = plan.families
-            self._kernels().fill_table(
+            kernels.fill_table(
                 as_of_us, rows.event_time, rows.known_time, rows.revision, rows.retracted, rows.slots, rows.is_plain, rows.values, rows.ok,
                 rows.codes, _filter_codes(plan, rows), rows.largest, _code_count(plan.table, rows),
                 filters.start, filters.column, filters.map, filters.stride, filters.base, filters.maps, filters.bucket_start, filters.bucket_group,
-                plan.strand_start, plan.strand_kind, plan.strand_column, plan.time_items, plan.last_items, plan.is_like_before, plan.edge, plan.mask, plan.base,
-                cells, NANS,
+                plan.window_start, plan.window_last, plan.edge, plan.lanes, plan.strand_start, plan.strand_lane, plan.wanted, plan.wanted_gaps,
+                plan.distinct_start, plan.distinct_column, plan.narrow if is_narrow else plan.blocks, plan.quotient_start, plan.quotient_share,
+                plan.upper, plan.lower, plan.run_start if is_narrow else plan.no_runs, plan.run_from, plan.run_to, plan.run_size,
+                cells, scratch.moments, scratch.whole, scratch.gaps, nans, out,
             )  # fmt: skip
         return cells
+
+
+class _Scratch:
+    """Memory that a thread writes into again and again."""
+
+    def __init__(self, plans: Sequence[TablePlan]) -> None:
+        self.moments = np.zeros((10, max((plan.most_items for plan in plans), default=0)))
+        self.whole = self.moments.view(np.int64)
+        self.gaps = np.zeros((5, max((int(np.diff(plan.window_start).max()) for plan in plans), default=0)), np.int64)
+        self.cells = np.empty(max((plan.narrow_cells for plan in plans), default=0))
+        self.all_cells = np.empty(plans[-1].end if plans else 0)
 
 
 def _code_count(table: Table, rows: Rows) -> int:
