@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests
+from console_house import Console, open_console
 from whole_loop import Loop, Resident, whole_loop
 
 from puhui.foundation.clock import Clock, ClockMode
@@ -158,3 +159,8 @@ async def _furnish(loop: Loop, home: Path) -> House:
         loop.desk.keyring.add(key.published(owner))
         partners.append(key)
     return House(asyncio.get_running_loop(), loop, borrower, asker, loan_id, customer_id, tokens, partners)
+
+
+@pytest.fixture(scope="session")
+def console(house: House) -> Console:
+    return open_console(house)

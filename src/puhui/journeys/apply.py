@@ -167,6 +167,7 @@ async def _receive(work: Work, session: Session, body: Apply) -> Application:
         purpose=body.purpose,
         scene=bought.scene_id if bought else body.scene or session.scene,
         order_token=token,
+        place=(person.living_place_kind or "", person.living_place_tier, person.county),
     )
     if bought is not None:
         await channels.tie_purchase(work, bought, customer_id=session.who, application_id=application.application_id)

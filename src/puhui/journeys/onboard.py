@@ -166,6 +166,7 @@ async def identity(desk: Desk, *, session: Session, body: IdentityBody, key: str
             screening=screening,
             place=claim.place.place_code,
             place_kind=claim.place.kind,
+            place_tier=claim.place.tier or 0,
         )
         for ref, kind in zip(refs, ("id_card", "id_card", "face"), strict=True):
             await customers.use_file(work, owners=_owners(session), file_ref=ref, kind=kind)

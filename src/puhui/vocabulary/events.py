@@ -85,7 +85,7 @@ class CaseClosed:
 
 @dataclass(frozen=True, slots=True)
 class ApplicationReceived:
-    """`place_kind` is that of the living place: city | county_seat | village."""
+    """`place_kind` is that of the living place: city | county_seat | village; `tier` that of a city, 0 elsewhere; `county` its six digits."""
 
     customer_id: str
     application_id: str
@@ -94,6 +94,9 @@ class ApplicationReceived:
     amount_fen: int
     months: int
     tapped_at: datetime
+    place_kind: str = ""
+    tier: int = 0
+    county: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from starlette.routing import Route
 from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import NotFound
 from puhui.web import borrower, callbacks, driver, openapi, ops, partners, staff
+from puhui.web.console import assets, gate, parts
 from puhui.web.wire import OurFault, plain, refused
 
 SAFE = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
@@ -21,6 +22,8 @@ def build(desk: Desk) -> Starlette:
             Route("/callbacks/{service}", callbacks.receive, methods=["POST"]),
             *partners.ROUTES,
             *staff.ROUTES,
+            *assets.ROUTES,
+            *gate.routes(parts.SCREENS),
             Route("/driver/v1/clock/advance", driver.advance, methods=["POST"]),
             Route("/keys", ops.keys, methods=["GET"]),
             Route("/health", ops.health, methods=["GET"]),

@@ -83,3 +83,11 @@ update arrears.assignments set until = greatest(:until::date, since) where custo
 
 -- name: assignment_of
 select partner_id, since from arrears.assignments where customer_id = :customer_id and loan_id = :loan_id and until is null;
+
+-- name: cases_page
+select customer_id, loan_id, k, opened_on, late_since, closed_on, stage, overdue_fen, planned_day, ended_by
+from arrears.cases where closed_on is null and (:stage::text is null or stage = :stage)
+order by late_since, customer_id, loan_id limit :most offset :skip;
+
+-- name: cases_page_count
+select count(*) from arrears.cases where closed_on is null and (:stage::text is null or stage = :stage);

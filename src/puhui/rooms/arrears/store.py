@@ -111,6 +111,12 @@ async def open_cases(work: Work, *, most: int, skip: int) -> list[CollectionCase
     return [_case(row) for row in await SQL.open_cases.rows(work, most=most, skip=skip)]
 
 
+async def cases_page(work: Work, *, stage: str | None, most: int, skip: int) -> tuple[list[CollectionCase], int]:
+    """Give a page of the open cases, the longest late first, and how many there are."""
+    rows = await SQL.cases_page.rows(work, stage=stage, most=most, skip=skip)
+    return [_case(row) for row in rows], int(await SQL.cases_page_count.value(work, stage=stage))
+
+
 async def stage_counts(work: Work) -> Sequence[sql.Row]:
     return await SQL.stage_counts.rows(work)
 

@@ -16,6 +16,7 @@ from puhui.foundation.outbox import Stored
 from puhui.vocabulary import events as told
 
 Key = tuple[str | date, ...]
+LATE_31, LATE_91 = 31, 91
 
 
 @dataclass(slots=True)
@@ -37,6 +38,9 @@ class Application:
     signed_at: datetime | None = None
     ended_at: datetime | None = None
     ended_why: str | None = None
+    place_kind: str = ""
+    tier: int = 0
+    county: str = ""
 
 
 @dataclass(slots=True)
@@ -66,6 +70,9 @@ class Loan:
     written_off_fen: int = 0
     recovered_fen: int = 0
     is_first_loan: bool = False
+    late_31_on: date | None = None
+    late_91_on: date | None = None
+    is_restructured: bool = False
 
 
 @dataclass(slots=True)
@@ -111,6 +118,7 @@ class Day:
     failed_pay_outs: int = 0
     messages: int = 0
     is_closed: bool = False
+    frozen: int = 0
 
 
 @dataclass(slots=True)
@@ -167,7 +175,7 @@ def touched(events: Iterable[Stored]) -> Sheets:
 
 def _take_one(sheets: Sheets, stored: Stored, event: object) -> None:
     match event:
-        case told.SessionOpened() | told.CustomerRegistered() | told.MessageSent() | told.BusinessDayClosed() | told.CollectFailed():
+        case told.SessionOpened() | told.CustomerRegistered() | told.MessageSent() | told.BusinessDayClosed() | told.CollectFailed() | told.AccountFrozen():
             _count(sheets, stored, event)
         case told.ApplicationReceived() | told.ApplicationDecided() | told.OfferAccepted() | told.ContractSigned() | told.ApplicationEnded():
             _take_application(sheets, stored, event)
@@ -195,6 +203,8 @@ def _count(sheets: Sheets, stored: Stored, event: object) -> None:
             sheets.day(today).messages += 1
         case told.CollectFailed():
             sheets.day(today).failed_collects += 1
+        case told.AccountFrozen():
+            sheets.day(today).frozen += 1
         case told.BusinessDayClosed(business_date=closed):
             sheets.day(closed).is_closed = True
 
@@ -205,6 +215,7 @@ def _take_application(sheets: Sheets, stored: Stored, event: object) -> None:
             row = sheets.application(customer_id, application_id)
             row.entry_id, row.scene, row.tapped_at = event.entry_id, event.scene, event.tapped_at
             row.amount_fen, row.months = event.amount_fen, event.months
+            row.place_kind, row.tier, row.county = event.place_kind, event.tier, event.county
         case told.ApplicationDecided(customer_id=customer_id, application_id=application_id):
             row = sheets.application(customer_id, application_id)
             if row.decided_at is None or stored.at >= row.decided_at:  # a proof may lead to a second decision
@@ -238,6 +249,9 @@ def _take_loan(sheets: Sheets, stored: Stored, event: object) -> None:
             row = sheets.loan(event.customer_id, event.loan_id)
             if stored.seq > row.stage_seq:
                 row.stage, row.days_late, row.overdue_fen, row.stage_seq = event.stage, event.days_late, event.overdue_fen, stored.seq
+            _mark_late(row, business_date(stored.at), event.days_late)
+        case told.LoanRestructured():
+            sheets.loan(event.customer_id, event.loan_id).is_restructured = True
         case told.LoanCaughtUp():
             row = sheets.loan(event.customer_id, event.loan_id)
             if stored.seq > row.stage_seq:
@@ -257,6 +271,14 @@ def _take_loan(sheets: Sheets, stored: Stored, event: object) -> None:
             sheets.loan(event.customer_id, event.loan_id).recovered_fen += event.amount_fen
         case told.FirstRecordAccepted():
             sheets.loan(event.customer_id, event.loan_id).is_first_loan = event.was_thin_file
+
+
+def _mark_late(row: Loan, day: date, days_late: int) -> None:
+    """Keep the first day on which the loan was 31 days late, and 91: the earliest told, in whatever order."""
+    if days_late >= LATE_31:
+        row.late_31_on = min(day, row.late_31_on or day)
+    if days_late >= LATE_91:
+        row.late_91_on = min(day, row.late_91_on or day)
 
 
 def _take_repayment(sheets: Sheets, stored: Stored, event: told.RepaymentPosted) -> None:

@@ -26,7 +26,8 @@ on conflict (customer_id, application_id) do update set
     entry_id = excluded.entry_id, scene = excluded.scene, amount_fen = excluded.amount_fen, months = excluded.months,
     tapped_at = excluded.tapped_at, decided_at = excluded.decided_at, outcome = excluded.outcome, band = excluded.band,
     is_thin_file = excluded.is_thin_file, accepted_at = excluded.accepted_at, signed_at = excluded.signed_at,
-    ended_at = excluded.ended_at, ended_why = excluded.ended_why;
+    ended_at = excluded.ended_at, ended_why = excluded.ended_why, place_kind = excluded.place_kind, tier = excluded.tier,
+    county = excluded.county;
 
 -- name: put_loans
 insert into boards.loans select * from jsonb_populate_recordset(null::boards.loans, :rows)
@@ -36,7 +37,8 @@ on conflict (customer_id, loan_id) do update set
     repaid_fen = excluded.repaid_fen, left_fen = excluded.left_fen, left_seq = excluded.left_seq, stage = excluded.stage,
     days_late = excluded.days_late, overdue_fen = excluded.overdue_fen, stage_seq = excluded.stage_seq, asset_class = excluded.asset_class,
     class_seq = excluded.class_seq, settled_on = excluded.settled_on, written_off_fen = excluded.written_off_fen,
-    recovered_fen = excluded.recovered_fen, is_first_loan = excluded.is_first_loan;
+    recovered_fen = excluded.recovered_fen, is_first_loan = excluded.is_first_loan, late_31_on = excluded.late_31_on,
+    late_91_on = excluded.late_91_on, is_restructured = excluded.is_restructured;
 
 -- name: put_shares
 insert into boards.shares select * from jsonb_populate_recordset(null::boards.shares, :rows)
@@ -56,7 +58,8 @@ insert into boards.days select * from jsonb_populate_recordset(null::boards.days
 on conflict (day) do update set
     registered = excluded.registered, repayments = excluded.repayments, late_repayments = excluded.late_repayments,
     repaid_fen = excluded.repaid_fen, reversed_fen = excluded.reversed_fen, failed_collects = excluded.failed_collects,
-    failed_pay_outs = excluded.failed_pay_outs, messages = excluded.messages, is_closed = excluded.is_closed;
+    failed_pay_outs = excluded.failed_pay_outs, messages = excluded.messages, is_closed = excluded.is_closed,
+    frozen = excluded.frozen;
 
 -- name: forget_applications
 delete from boards.applications;
@@ -176,3 +179,200 @@ select kind, count(*) as opened, count(*) filter (where closed_at is not null) a
        count(*) filter (where closed_at is null and due < :today) as overdue
 from boards.cases where kind is not null group by kind order by kind;
 
+-- name: count_loans
+select count(*) from boards.loans where paid_at is not null;
+
+-- name: loans_newest
+select l.customer_id, l.loan_id, l.application_id, l.amount_fen, l.months, l.value_date,
+       case when l.settled_on is not null then 0 else coalesce(l.left_fen, l.amount_fen) end as left_fen, l.repaid_fen, l.stage, l.days_late,
+       l.overdue_fen, l.asset_class,
+       case when l.returned_at is not null then 'returned' when l.written_off_fen > 0 then 'written_off' when l.settled_on is not null then 'settled'
+            when l.stage is not null then 'late' else 'running' end as standing,
+       coalesce(a.place_kind, '') as place_kind, extract(epoch from l.paid_at - a.tapped_at)::bigint as seconds
+from (select * from boards.loans where paid_at is not null order by paid_at desc, loan_id limit :most offset :skip) l
+left join boards.applications a on a.customer_id = l.customer_id and a.application_id = l.application_id
+order by l.paid_at desc, l.loan_id;
+
+-- name: loans_page
+select l.customer_id, l.loan_id, l.application_id, l.amount_fen, l.months, l.value_date,
+       case when l.settled_on is not null then 0 else coalesce(l.left_fen, l.amount_fen) end as left_fen, l.repaid_fen, l.stage, l.days_late,
+       l.overdue_fen, l.asset_class,
+       case when l.returned_at is not null then 'returned' when l.written_off_fen > 0 then 'written_off' when l.settled_on is not null then 'settled'
+            when l.stage is not null then 'late' else 'running' end as standing,
+       coalesce(a.place_kind, '') as place_kind, extract(epoch from l.paid_at - a.tapped_at)::bigint as seconds
+from boards.loans l left join boards.applications a on a.customer_id = l.customer_id and a.application_id = l.application_id
+where l.paid_at is not null
+  and (:customer_id::text is null or l.customer_id = :customer_id)
+  and (:stage::text is null or l.stage = :stage and l.settled_on is null and l.written_off_fen = 0)
+  and (:asset_class::text is null or coalesce(l.asset_class, 'normal') = :asset_class and l.settled_on is null and l.returned_at is null and l.written_off_fen = 0)
+  and (:since::date is null or l.value_date >= :since) and (:until::date is null or l.value_date < :until)
+  and (:late_within::int is null or l.late_31_on is not null and l.returned_at is null
+       and (extract(year from l.late_31_on) - extract(year from l.value_date)) * 12 + extract(month from l.late_31_on) - extract(month from l.value_date)
+           <= :late_within)
+  and (:standing::text is null or :standing =
+       case when l.returned_at is not null then 'returned' when l.written_off_fen > 0 then 'written_off' when l.settled_on is not null then 'settled'
+            when l.stage is not null then 'late' else 'running' end)
+  and (:partner_id::text is null or l.returned_at is null and exists (select 1 from boards.shares s
+       where s.partner_id = :partner_id and s.customer_id = l.customer_id and s.loan_id = l.loan_id))
+  and (:entry_id::text is null or a.entry_id = :entry_id and l.returned_at is null)
+  and (:over_seconds::bigint is null or extract(epoch from l.paid_at - a.tapped_at) >= :over_seconds)
+  and (:under_seconds::bigint is null or extract(epoch from l.paid_at - a.tapped_at) < :under_seconds)
+  and (:group::text is null or l.returned_at is null and case :group
+       when 'rural' then (a.place_kind = 'village') when 'county' then (a.place_kind in ('village', 'county_seat'))
+       when 'thin_file' then coalesce(a.is_thin_file, false)
+       when 'below_tier_2' then (a.place_kind = 'city' and a.tier >= :tier_below::int or a.place_kind in ('village', 'county_seat'))
+       when 'small_ticket' then (l.amount_fen <= :small_fen::bigint) when 'all' then true end)
+order by case :sort::text when 'amount' then l.amount_fen when 'left' then case when l.settled_on is not null then 0 else coalesce(l.left_fen, l.amount_fen) end
+              when 'late' then l.days_late when 'overdue' then l.overdue_fen else extract(epoch from l.paid_at)::bigint end desc, l.loan_id
+limit :most offset :skip;
+
+-- name: loans_page_count
+select count(*)
+from boards.loans l left join boards.applications a on a.customer_id = l.customer_id and a.application_id = l.application_id
+where l.paid_at is not null
+  and (:customer_id::text is null or l.customer_id = :customer_id)
+  and (:stage::text is null or l.stage = :stage and l.settled_on is null and l.written_off_fen = 0)
+  and (:asset_class::text is null or coalesce(l.asset_class, 'normal') = :asset_class and l.settled_on is null and l.returned_at is null and l.written_off_fen = 0)
+  and (:since::date is null or l.value_date >= :since) and (:until::date is null or l.value_date < :until)
+  and (:late_within::int is null or l.late_31_on is not null and l.returned_at is null
+       and (extract(year from l.late_31_on) - extract(year from l.value_date)) * 12 + extract(month from l.late_31_on) - extract(month from l.value_date)
+           <= :late_within)
+  and (:standing::text is null or :standing =
+       case when l.returned_at is not null then 'returned' when l.written_off_fen > 0 then 'written_off' when l.settled_on is not null then 'settled'
+            when l.stage is not null then 'late' else 'running' end)
+  and (:partner_id::text is null or l.returned_at is null and exists (select 1 from boards.shares s
+       where s.partner_id = :partner_id and s.customer_id = l.customer_id and s.loan_id = l.loan_id))
+  and (:entry_id::text is null or a.entry_id = :entry_id and l.returned_at is null)
+  and (:over_seconds::bigint is null or extract(epoch from l.paid_at - a.tapped_at) >= :over_seconds)
+  and (:under_seconds::bigint is null or extract(epoch from l.paid_at - a.tapped_at) < :under_seconds)
+  and (:group::text is null or l.returned_at is null and case :group
+       when 'rural' then (a.place_kind = 'village') when 'county' then (a.place_kind in ('village', 'county_seat'))
+       when 'thin_file' then coalesce(a.is_thin_file, false)
+       when 'below_tier_2' then (a.place_kind = 'city' and a.tier >= :tier_below::int or a.place_kind in ('village', 'county_seat'))
+       when 'small_ticket' then (l.amount_fen <= :small_fen::bigint) when 'all' then true end);
+
+-- name: applications_page
+select a.customer_id, a.application_id, a.entry_id, a.scene, a.amount_fen, a.months, a.tapped_at,
+       (extract(epoch from a.decided_at - a.tapped_at) * 1000)::bigint as decided_ms, a.outcome, a.band, a.is_thin_file, a.ended_why, l.loan_id
+from boards.applications a left join boards.loans l on l.customer_id = a.customer_id and l.application_id = a.application_id
+where a.tapped_at is not null
+  and (:customer_id::text is null or a.customer_id = :customer_id)
+  and (:outcome::text is null or coalesce(a.outcome, 'waiting') = :outcome)
+  and (:entry_id::text is null or a.entry_id = :entry_id) and (:scene::text is null or a.scene = :scene) and (:band::text is null or a.band = :band)
+  and (:is_thin_file::boolean is null or a.is_thin_file = :is_thin_file)
+  and (:since::timestamptz is null or a.tapped_at >= :since) and (:until::timestamptz is null or a.tapped_at < :until)
+  and (:reached::text is null or case :reached when 'accepted' then a.accepted_at is not null when 'signed' then a.signed_at is not null
+       when 'paid' then l.paid_at is not null and l.returned_at is null when 'settled' then l.settled_on is not null
+       when 'expired' then a.ended_why = 'expired' when 'cancelled' then a.ended_why = 'cancelled' end)
+order by a.tapped_at desc, a.application_id limit :most offset :skip;
+
+-- name: applications_page_count
+select count(*)
+from boards.applications a left join boards.loans l on l.customer_id = a.customer_id and l.application_id = a.application_id
+where a.tapped_at is not null
+  and (:customer_id::text is null or a.customer_id = :customer_id)
+  and (:outcome::text is null or coalesce(a.outcome, 'waiting') = :outcome)
+  and (:entry_id::text is null or a.entry_id = :entry_id) and (:scene::text is null or a.scene = :scene) and (:band::text is null or a.band = :band)
+  and (:is_thin_file::boolean is null or a.is_thin_file = :is_thin_file)
+  and (:since::timestamptz is null or a.tapped_at >= :since) and (:until::timestamptz is null or a.tapped_at < :until)
+  and (:reached::text is null or case :reached when 'accepted' then a.accepted_at is not null when 'signed' then a.signed_at is not null
+       when 'paid' then l.paid_at is not null and l.returned_at is null when 'settled' then l.settled_on is not null
+       when 'expired' then a.ended_why = 'expired' when 'cancelled' then a.ended_why = 'cancelled' end);
+
+-- name: cohorts
+select date_trunc('month', value_date)::date as month, count(*) as loans
+from boards.loans where value_date >= :since::date and returned_at is null group by 1;
+
+-- name: cohorts_turned
+select month, late, age::int as age, count(*) as loans
+from (
+    select date_trunc('month', value_date)::date as month, turned.late,
+           (extract(year from turned.on_day) - extract(year from value_date)) * 12 + extract(month from turned.on_day) - extract(month from value_date) as age
+    from boards.loans, lateral (values (31, late_31_on), (91, late_91_on)) as turned (late, on_day)
+    where value_date >= :since::date and returned_at is null and turned.on_day is not null
+) as one group by month, late, age;
+
+-- name: reach
+-- Groups of loans paid out and not returned, by where the person lived when he applied; what lies in two groups is counted in both, and printed.
+select count(*) filter (where rural) as rural_loans,
+       count(distinct customer_id) filter (where rural) as rural_persons,
+       coalesce(sum(amount_fen) filter (where rural), 0)::bigint as rural_fen,
+       percentile_disc(0.5) within group (order by amount_fen) filter (where rural) as rural_median,
+       count(*) filter (where rural) as rural_rural,
+       count(*) filter (where rural and county) as rural_county,
+       count(*) filter (where rural and thin_file) as rural_thin_file,
+       count(*) filter (where rural and below_tier_2) as rural_below_tier_2,
+       count(*) filter (where rural and small_ticket) as rural_small_ticket,
+       count(*) filter (where rural and "all") as rural_all,
+       count(*) filter (where county) as county_loans,
+       count(distinct customer_id) filter (where county) as county_persons,
+       coalesce(sum(amount_fen) filter (where county), 0)::bigint as county_fen,
+       percentile_disc(0.5) within group (order by amount_fen) filter (where county) as county_median,
+       count(*) filter (where county) as county_county,
+       count(*) filter (where county and thin_file) as county_thin_file,
+       count(*) filter (where county and below_tier_2) as county_below_tier_2,
+       count(*) filter (where county and small_ticket) as county_small_ticket,
+       count(*) filter (where county and "all") as county_all,
+       count(*) filter (where thin_file) as thin_file_loans,
+       count(distinct customer_id) filter (where thin_file) as thin_file_persons,
+       coalesce(sum(amount_fen) filter (where thin_file), 0)::bigint as thin_file_fen,
+       percentile_disc(0.5) within group (order by amount_fen) filter (where thin_file) as thin_file_median,
+       count(*) filter (where thin_file) as thin_file_thin_file,
+       count(*) filter (where thin_file and below_tier_2) as thin_file_below_tier_2,
+       count(*) filter (where thin_file and small_ticket) as thin_file_small_ticket,
+       count(*) filter (where thin_file and "all") as thin_file_all,
+       count(*) filter (where below_tier_2) as below_tier_2_loans,
+       count(distinct customer_id) filter (where below_tier_2) as below_tier_2_persons,
+       coalesce(sum(amount_fen) filter (where below_tier_2), 0)::bigint as below_tier_2_fen,
+       percentile_disc(0.5) within group (order by amount_fen) filter (where below_tier_2) as below_tier_2_median,
+       count(*) filter (where below_tier_2) as below_tier_2_below_tier_2,
+       count(*) filter (where below_tier_2 and small_ticket) as below_tier_2_small_ticket,
+       count(*) filter (where below_tier_2 and "all") as below_tier_2_all,
+       count(*) filter (where small_ticket) as small_ticket_loans,
+       count(distinct customer_id) filter (where small_ticket) as small_ticket_persons,
+       coalesce(sum(amount_fen) filter (where small_ticket), 0)::bigint as small_ticket_fen,
+       percentile_disc(0.5) within group (order by amount_fen) filter (where small_ticket) as small_ticket_median,
+       count(*) filter (where small_ticket) as small_ticket_small_ticket,
+       count(*) filter (where small_ticket and "all") as small_ticket_all,
+       count(*) filter (where "all") as all_loans,
+       count(distinct customer_id) filter (where "all") as all_persons,
+       coalesce(sum(amount_fen) filter (where "all"), 0)::bigint as all_fen,
+       percentile_disc(0.5) within group (order by amount_fen) filter (where "all") as all_median,
+       count(*) filter (where "all") as all_all
+from (
+    select l.customer_id, l.amount_fen, a.place_kind is not distinct from 'village' as rural,
+           coalesce(a.place_kind in ('village', 'county_seat'), false) as county, coalesce(a.is_thin_file, false) as thin_file,
+           coalesce((a.place_kind = 'city' and a.tier >= :tier_below::int or a.place_kind in ('village', 'county_seat')), false) as below_tier_2, (l.amount_fen <= :small_fen::bigint) as small_ticket, true as "all"
+    from boards.loans l left join boards.applications a on a.customer_id = l.customer_id and a.application_id = l.application_id
+    where l.paid_at is not null and l.returned_at is null
+) as one;
+
+-- name: tap_to_money
+select width_bucket(extract(epoch from l.paid_at - a.tapped_at)::double precision, :bounds::double precision[]) as slice, count(*) as loans
+from boards.loans l join boards.applications a on a.customer_id = l.customer_id and a.application_id = l.application_id
+where l.paid_at is not null and a.tapped_at is not null group by 1;
+
+-- name: timings
+select count(decided_at) as answer_n, count(accepted_at) as accept_n, count(a.signed_at) as sign_n, count(l.paid_at) as money_n,
+       percentile_disc(array[0.5, 0.95]) within group (order by (extract(epoch from decided_at - tapped_at) * 1000)::bigint) as answer_ms,
+       percentile_disc(array[0.5, 0.95]) within group (order by (extract(epoch from accepted_at - decided_at) * 1000)::bigint) as accept_ms,
+       percentile_disc(array[0.5, 0.95]) within group (order by (extract(epoch from a.signed_at - accepted_at) * 1000)::bigint) as sign_ms,
+       percentile_disc(array[0.5, 0.95]) within group (order by (extract(epoch from l.paid_at - a.signed_at) * 1000)::bigint) as money_ms
+from boards.applications a left join boards.loans l on l.customer_id = a.customer_id and l.application_id = a.application_id
+where a.tapped_at is not null;
+
+-- name: places
+select coalesce(a.place_kind, '') as place_kind, count(*) as loans, sum(l.amount_fen)::bigint as amount_fen
+from boards.loans l left join boards.applications a on a.customer_id = l.customer_id and a.application_id = l.application_id
+where l.paid_at is not null and l.returned_at is null group by 1 order by 1;
+
+-- name: applicant_of
+select customer_id from boards.applications where application_id = :application_id limit 1;
+
+-- name: frozen
+select coalesce(sum(frozen), 0)::bigint from boards.days;
+
+-- name: by_scene
+select a.scene, count(*) as applications, count(*) filter (where l.paid_at is not null and l.returned_at is null) as paid_out
+from boards.applications a left join boards.loans l on l.customer_id = a.customer_id and l.application_id = a.application_id
+where a.scene <> '' group by a.scene order by 2 desc, 1;

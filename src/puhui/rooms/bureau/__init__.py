@@ -31,7 +31,20 @@ from puhui.rooms.bureau.operations import (
     write_batches,
 )
 from puhui.rooms.bureau.standing import Opening, ReportTime, Standing, is_month_end
-from puhui.rooms.bureau.store import Batch, Record, batches, counts, customer_of, customers_in, find_batch, records_of, rows_of
+from puhui.rooms.bureau.store import (
+    Batch,
+    Record,
+    batches,
+    counts,
+    customer_of,
+    customers_in,
+    disputes_open,
+    find_batch,
+    records_of,
+    records_of_loan,
+    rejected_page,
+    rows_of,
+)
 from puhui.rooms.bureau.textfile import Person, to_verify
 
 __all__ = [
@@ -52,6 +65,7 @@ __all__ = [
     "counts",
     "customer_of",
     "customers_in",
+    "disputes_open",
     "erase",
     "export",
     "faults_of",
@@ -74,6 +88,8 @@ __all__ = [
     "order_notice",
     "query",
     "records_of",
+    "records_of_loan",
+    "rejected_page",
     "rewrite_batch",
     "rows_of",
     "send_batch",

@@ -109,3 +109,18 @@ order by record_type = '212' desc, made_at desc limit 1;
 select r.customer_id, r.loan_id, r.record_id from bureau.records r
 left join bureau.notices n on n.customer_id = r.customer_id and n.loan_id = r.loan_id and n.told_at is not null
 where r.is_bad and r.state in ('batched', 'accepted') and n.loan_id is null;
+
+-- name: rejected_page
+select customer_id, record_id, loan_id, record_type, report_time, report_day, state, batch_id, line, code
+from bureau.records where state = 'rejected' order by report_day desc, record_id limit :most offset :skip;
+
+-- name: rejected_count
+select count(*) from bureau.records where state = 'rejected';
+
+-- name: disputes_open
+select customer_id, dispute_id, loan_id, month, claim, case_id, due, opened_at from bureau.disputes
+where outcome is null order by due, dispute_id limit :most;
+
+-- name: records_of_loan
+select record_id, record_type, report_time, report_day, is_bad, state, batch_id, line, code
+from bureau.records where customer_id = :customer_id and loan_id = :loan_id order by report_day, record_id;

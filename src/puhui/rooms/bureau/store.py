@@ -109,6 +109,22 @@ async def find_batch(work: Work, batch_id: str) -> Batch | None:
     return Batch(**dict(row)) if row else None
 
 
+async def rejected_page(work: Work, *, most: int, skip: int) -> tuple[list[dict[str, Any]], int]:
+    """Give a page of the records that the bureau rejected, the newest first, and how many there are."""
+    rows = await SQL.rejected_page.rows(work, most=most, skip=skip)
+    return [dict(row) for row in rows], int(await SQL.rejected_count.value(work))
+
+
+async def disputes_open(work: Work, *, most: int = 100) -> list[dict[str, Any]]:
+    """Give the bureau's disputes that wait for our answer, the most urgent first."""
+    return [dict(row) for row in await SQL.disputes_open.rows(work, most=most)]
+
+
+async def records_of_loan(work: Work, customer_id: str, loan_id: str) -> list[dict[str, Any]]:
+    """Give what was reported of a loan, oldest first, without its contents."""
+    return [dict(row) for row in await SQL.records_of_loan.rows(work, customer_id=customer_id, loan_id=loan_id)]
+
+
 async def batches(work: Work, *, most: int) -> list[Batch]:
     return [Batch(**dict(row)) for row in await SQL.batches.rows(work, most=most)]
 

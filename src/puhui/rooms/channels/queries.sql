@@ -259,3 +259,14 @@ returning customer_id, application_id;
 
 -- name: told_of
 select application_id, seq, partner_id, kind, at, state from channels.told where customer_id = :customer_id order by application_id, seq;
+
+-- name: told_page
+select customer_id, application_id, seq, event_id, partner_id, kind, data, at, state, tries, ended_at from channels.told
+where (:partner_id::text is null or partner_id = :partner_id) and (:state::text is null or state = :state)
+order by at desc, event_id limit :most offset :skip;
+
+-- name: told_page_count
+select count(*) from channels.told where (:partner_id::text is null or partner_id = :partner_id) and (:state::text is null or state = :state);
+
+-- name: told_by_state
+select state, count(*) as events, coalesce(sum(tries), 0)::bigint as tries from channels.told group by state order by state;

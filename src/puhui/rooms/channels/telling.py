@@ -111,6 +111,19 @@ async def parked_events(work: Work, *, most: int = 200) -> list[PartnerEvent]:
     return [PartnerEvent(**row) for row in await SQL.parked_told.rows(work, most=most)]
 
 
+async def events_page(
+    work: Work, *, partner_id: str | None = None, state: str | None = None, most: int = 25, skip: int = 0
+) -> tuple[list[Mapping[str, Any]], int]:
+    """Give a page of the delivery log, the newest event first, and how many there are."""
+    rows = await SQL.told_page.rows(work, partner_id=partner_id, state=state, most=most, skip=skip)
+    return [dict(row) for row in rows], int(await SQL.told_page_count.value(work, partner_id=partner_id, state=state))
+
+
+async def events_by_state(work: Work) -> list[Mapping[str, Any]]:
+    """Count the events for partners by state, with the tries that were in vain."""
+    return [dict(row) for row in await SQL.told_by_state.rows(work)]
+
+
 async def unpark(work: Work, *, event_id: str) -> tuple[str, str]:
     """Let a parked event go out again; give whose it is and of which application. Raises NotFound."""
     row = await SQL.unpark_told.row(work, event_id=event_id, at=work.at)

@@ -7,7 +7,17 @@ Emits: MessageSent, OptedOut. Keeps: nothing is sent that the gate has not allow
 from puhui.rooms.contacts.call import begin_exchange, end_exchange, note_talk
 from puhui.rooms.contacts.gate import Answer, Channel, Facts, Limits, Purpose, Verdict, may_contact
 from puhui.rooms.contacts.message import send
-from puhui.rooms.contacts.operations import ask_gate, erase, export, note_end, note_refused, note_sent, opt_out, order_message
+from puhui.rooms.contacts.operations import (
+    ask_gate,
+    erase,
+    export,
+    gate_now,
+    note_end,
+    note_refused,
+    note_sent,
+    opt_out,
+    order_message,
+)
 from puhui.rooms.contacts.script import CallFacts, Line, day_named, next_line
 from puhui.rooms.contacts.store import MessageOrder, add_turn, find_order, find_order_by_id, gate_breaches, orders_of
 
@@ -31,6 +41,7 @@ __all__ = [
     "find_order",
     "find_order_by_id",
     "gate_breaches",
+    "gate_now",
     "may_contact",
     "next_line",
     "note_end",

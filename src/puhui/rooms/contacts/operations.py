@@ -8,7 +8,7 @@ from puhui.foundation.days import business_date
 from puhui.foundation.refusals import NotFound
 from puhui.foundation.work import Work
 from puhui.rooms.contacts import store
-from puhui.rooms.contacts.gate import Answer, Channel, Limits, Purpose, Verdict, may_contact
+from puhui.rooms.contacts.gate import Answer, Channel, Facts, Limits, Purpose, Verdict, may_contact
 from puhui.rooms.contacts.store import MessageOrder
 from puhui.vocabulary.events import MessageSent, OptedOut
 
@@ -76,6 +76,14 @@ async def note_end(work: Work, *, message_id: str, state: str, code: str | None 
     if is_answered:
         await store.mark_answered(work, order)
     return order
+
+
+async def gate_now(
+    work: Work, *, customer_id: str, closed_because: str, may_market: bool, limits: Limits
+) -> tuple[Facts, dict[Purpose, Answer]]:
+    """Say what the gate would answer for this person right now, by purpose; nothing is counted by asking."""
+    facts = await store.facts_of(work, customer_id, business_date(work.at), closed_because=closed_because, may_market=may_market)
+    return facts, {purpose: may_contact(purpose, work.at, facts, limits) for purpose in Purpose}
 
 
 async def opt_out(work: Work, *, customer_id: str, purpose: Purpose) -> bool:

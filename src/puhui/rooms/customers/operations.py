@@ -280,7 +280,17 @@ async def lock_id_number(work: Work, number: IdNumber) -> None:
 
 
 async def identify(
-    work: Work, *, customer_id: str, device_id: str, name: str, number: IdNumber, papers: Papers, screening: Screening, place: str, place_kind: str
+    work: Work,
+    *,
+    customer_id: str,
+    device_id: str,
+    name: str,
+    number: IdNumber,
+    papers: Papers,
+    screening: Screening,
+    place: str,
+    place_kind: str,
+    place_tier: int = 0,
 ) -> str:
     """Write down who the person is, and give the customer he is: one person per id number.
 
@@ -302,7 +312,7 @@ async def identify(
     is_blocked = screening.verdict is Verdict.BLOCKED
     await store.put_identity(work, customer_id, name=name, number=number, papers=papers, is_blocked=is_blocked)
     await store.add_screening(work, customer_id, screening)
-    await store.set_living_place(work, customer_id, code=place, kind=place_kind)
+    await store.set_living_place(work, customer_id, code=place, kind=place_kind, tier=place_tier)
     await store.see_device(work, customer_id, device_id)
     level = Level.BLOCKED if is_blocked else Level.BASIC
     if mine is None or mine.face_check_id != papers.face_check_id:
@@ -330,8 +340,8 @@ async def _become(work: Work, *, newcomer: str, known: str) -> None:
         await store.set_phone(work, known, customer.phone)
 
 
-async def set_living_place(work: Work, *, customer_id: str, code: str, kind: str) -> None:
-    await store.set_living_place(work, customer_id, code=code, kind=kind)
+async def set_living_place(work: Work, *, customer_id: str, code: str, kind: str, tier: int = 0) -> None:
+    await store.set_living_place(work, customer_id, code=code, kind=kind, tier=tier)
 
 
 async def change_face(work: Work, *, customer_id: str, face_check_id: str, live_ppm: int, same_ppm: int) -> None:

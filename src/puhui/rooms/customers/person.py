@@ -113,6 +113,8 @@ class PersonStanding:
     has_card: bool
     is_thin_file: bool | None
     living_place_kind: str | None
+    living_place_tier: int
+    county: str
     entry_id: str
 
     @property

@@ -24,7 +24,7 @@ order by c.registered_at, c.customer_id;
 update customers.customers set phone_sealed = :phone_sealed, phone_blind = :phone_blind, phone_since = :at where customer_id = :customer_id;
 
 -- name: set_living_place
-update customers.customers set living_place_code = :code, living_place_kind = :kind where customer_id = :customer_id;
+update customers.customers set living_place_code = :code, living_place_kind = :kind, living_place_tier = :tier where customer_id = :customer_id;
 
 -- name: set_frozen
 update customers.customers set frozen_because = :because, frozen_at = :at where customer_id = :customer_id;
@@ -46,7 +46,7 @@ update customers.customers set phone_sealed = null, phone_blind = null where cus
 
 -- name: standing
 -- Where one person stands, in one reading.
-select c.state, c.frozen_because, c.contact_closed, c.living_place_code, c.living_place_kind, c.is_thin_file, c.merged_into, c.entry_id,
+select c.state, c.frozen_because, c.contact_closed, c.living_place_code, c.living_place_kind, c.living_place_tier, c.is_thin_file, c.merged_into, c.entry_id,
        i.expires_on, i.is_blocked, i.four_factor_ok, i.home_place_code,
        exists (select 1 from customers.bindings b where b.customer_id = c.customer_id and b.state = 'active') as has_card,
        coalesce((select array_agg(distinct o.item) from customers.consents o
@@ -66,12 +66,12 @@ select pg_advisory_xact_lock(hashtextextended('customers.id|' || encode(:id_blin
 select customer_id from customers.identities where id_blind = :id_blind;
 
 -- name: put_identity
-insert into customers.identities (customer_id, name_sealed, id_number_sealed, id_blind, tail_blind, home_place_code, address_code, issuer,
+insert into customers.identities (customer_id, name_sealed, name_blind, id_number_sealed, id_blind, tail_blind, home_place_code, address_code, issuer,
     expires_on, id_check_id, face_check_id, live_ppm, same_ppm, is_simulated, is_blocked, checked_at)
-values (:customer_id, :name_sealed, :id_number_sealed, :id_blind, :tail_blind, :home_place_code, :address_code, :issuer,
+values (:customer_id, :name_sealed, :name_blind, :id_number_sealed, :id_blind, :tail_blind, :home_place_code, :address_code, :issuer,
     :expires_on, :id_check_id, :face_check_id, :live_ppm, :same_ppm, :is_simulated, :is_blocked, :at)
 on conflict (customer_id) do update set
-    name_sealed = excluded.name_sealed, id_number_sealed = excluded.id_number_sealed, home_place_code = excluded.home_place_code,
+    name_sealed = excluded.name_sealed, name_blind = excluded.name_blind, id_number_sealed = excluded.id_number_sealed, home_place_code = excluded.home_place_code,
     address_code = excluded.address_code, issuer = excluded.issuer, expires_on = excluded.expires_on, id_check_id = excluded.id_check_id,
     face_check_id = excluded.face_check_id, live_ppm = excluded.live_ppm, same_ppm = excluded.same_ppm,
     is_simulated = excluded.is_simulated, is_blocked = excluded.is_blocked, checked_at = excluded.checked_at;
@@ -299,3 +299,20 @@ update customers.checks set result_sealed = null where customer_id = :customer_i
 
 -- name: erase_bindings
 update customers.bindings set phone_sealed = ''::bytea where customer_id = :customer_id;
+
+-- name: found_by_name
+select i.customer_id from customers.identities i where i.name_blind = :name_blind order by i.customer_id limit :most;
+
+-- name: found_by_phone
+select customer_id from customers.customers where phone_blind = :phone_blind and state <> 'closed' order by customer_id limit :most;
+
+-- name: cases_page
+select customer_id, case_id, kind, subject, text_sealed, proof_ref, state, opened_at, due, packs, answered_at, answered_by, outcome,
+       answer_sealed, closed_at
+from customers.cases
+where answered_at is null and (:kind::text is null or kind = :kind) and (not :is_late::boolean or due < :today)
+order by due, opened_at, case_id limit :most offset :skip;
+
+-- name: cases_page_count
+select count(*) from customers.cases
+where answered_at is null and (:kind::text is null or kind = :kind) and (not :is_late::boolean or due < :today);

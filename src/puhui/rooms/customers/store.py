@@ -1,5 +1,6 @@
 """The rows of the room. Personal fields are sealed on the way in and opened on the way out; nothing else touches these tables."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -77,8 +78,8 @@ async def set_phone(work: Work, customer_id: str, phone: str) -> None:
     )
 
 
-async def set_living_place(work: Work, customer_id: str, *, code: str, kind: str) -> None:
-    await SQL.set_living_place.run(work, customer_id=customer_id, code=code, kind=kind)
+async def set_living_place(work: Work, customer_id: str, *, code: str, kind: str, tier: int = 0) -> None:
+    await SQL.set_living_place.run(work, customer_id=customer_id, code=code, kind=kind, tier=tier)
 
 
 async def set_frozen(work: Work, customer_id: str, because: FreezeReason | None) -> None:
@@ -121,6 +122,8 @@ async def standing(work: Work, customer_id: str) -> PersonStanding | None:
         row["has_card"],
         row["is_thin_file"],
         row["living_place_kind"],
+        row["living_place_tier"],
+        (row["living_place_code"] or "")[:6],
         row["entry_id"],
     )
 
@@ -196,6 +199,7 @@ async def put_identity(work: Work, customer_id: str, *, name: str, number: IdNum
         work,
         customer_id=customer_id,
         name_sealed=work.keys.seal("name", customer_id, name),
+        name_blind=name_blind(work, name),
         id_number_sealed=work.keys.seal("id_number", customer_id, number.text),
         id_blind=work.keys.blind("id_number", number.text),
         tail_blind=tail_blind(work, number.tail),
@@ -211,6 +215,28 @@ async def put_identity(work: Work, customer_id: str, *, name: str, number: IdNum
         is_blocked=is_blocked,
         at=work.at,
     )
+
+
+def name_blind(work: Work, name: str) -> bytes:
+    """Give the blind index of a name: spacing, width and case do not count."""
+    return work.keys.blind("name", "".join(unicodedata.normalize("NFKC", name).split()).casefold())
+
+
+async def found_by_name(work: Work, name: str, most: int) -> list[str]:
+    """Give who bears this name, in order of id."""
+    return [row["customer_id"] for row in await SQL.found_by_name.rows(work, name_blind=name_blind(work, name), most=most)]
+
+
+async def found_by_phone(work: Work, phone: str, most: int) -> list[str]:
+    """Give who uses this phone now."""
+    return [row["customer_id"] for row in await SQL.found_by_phone.rows(work, phone_blind=work.keys.blind("phone", phone), most=most)]
+
+
+async def cases_page(work: Work, *, kind: str | None, is_late: bool, most: int, skip: int) -> tuple[list[Case], int]:
+    """Give a page of the cases that wait, the most urgent first, and how many there are; of one kind if named, only the late ones if asked."""
+    wanted = {"kind": kind, "is_late": is_late, "today": work.today}
+    rows = await SQL.cases_page.rows(work, most=most, skip=skip, **wanted)
+    return [_case(work, row) for row in rows], int(await SQL.cases_page_count.value(work, **wanted))
 
 
 async def set_face(work: Work, customer_id: str, *, face_check_id: str, live_ppm: int, same_ppm: int) -> None:

@@ -76,8 +76,11 @@ async def receive(
     scene: str = "",
     order_token: str = "",
     product_id: str = "starter",
+    place: tuple[str, int, str] = ("", 0, ""),
 ) -> tuple[Application, bool]:
     """Take an application, and say whether it is new: while one is open, another tap gives the open one, by whatever entry it came.
+
+    `place` says where the person lives, for those who count: kind, tier of the city (0 elsewhere), county.
 
     Raises: BadField (an amount, term or purpose that no product has).
     """
@@ -92,7 +95,7 @@ async def receive(
         months, purpose, work.at, ApplicationState.WAITING, "",
     )  # fmt: skip
     await store.add_application(work, application)
-    work.emit(ApplicationReceived(customer_id, application.application_id, entry_id, scene, amount_fen, months, work.at))
+    work.emit(ApplicationReceived(customer_id, application.application_id, entry_id, scene, amount_fen, months, work.at, *place))
     return application, True
 
 

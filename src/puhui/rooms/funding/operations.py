@@ -285,6 +285,24 @@ async def mirror_state(work: Work) -> MirrorState:
     return MirrorState(*await store.mirror_state(work))
 
 
+async def all_terms(work: Work) -> list[Mapping[str, Any]]:
+    """Give every funder's terms as it last told them, by partner."""
+    return [dict(row) for row in await store.SQL.all_terms.rows(work)]
+
+
+async def settlements_page(
+    work: Work, *, partner_id: str | None = None, state: str | None = None, most: int = 25, skip: int = 0
+) -> tuple[list[Mapping[str, Any]], int]:
+    """Give a page of the settlements with funders, the newest day first, and how many there are."""
+    rows = await store.SQL.settlements_page.rows(work, partner_id=partner_id, state=state, most=most, skip=skip)
+    return [dict(row) for row in rows], int(await store.SQL.settlements_page_count.value(work, partner_id=partner_id, state=state))
+
+
+async def newest_files(work: Work, *, partner_id: str, most: int = 20) -> list[Mapping[str, Any]]:
+    """Give the newest files to and from a funder."""
+    return [dict(row) for row in await store.SQL.files_page.rows(work, partner_id=partner_id, most=most)]
+
+
 async def open_breaks(work: Work) -> list[Mapping[str, Any]]:
     """Give every break that is not closed, oldest first, with both sides' rows."""
     return [dict(row) for row in await store.open_breaks(work)]

@@ -184,3 +184,18 @@ select (select coalesce(sum(row_count), 0) from funding.files where kind = 'mirr
     (select count(*) from (
         select distinct on (partner_id) state from funding.files where kind = 'mirror' order by partner_id, business_date desc, name desc
     ) newest where state <> 'compared')::bigint as unread;
+
+-- name: all_terms
+select * from funding.terms order by partner_id;
+
+-- name: settlements_page
+select partner_id, business_date, amount_fen, carried_fen, payment_order_id, state from funding.settlements
+where (:partner_id::text is null or partner_id = :partner_id) and (:state::text is null or state = :state)
+order by business_date desc, partner_id limit :most offset :skip;
+
+-- name: settlements_page_count
+select count(*) from funding.settlements where (:partner_id::text is null or partner_id = :partner_id) and (:state::text is null or state = :state);
+
+-- name: files_page
+select name, partner_id, kind, business_date, row_count, state, why, at from funding.files
+where partner_id = :partner_id order by business_date desc, name limit :most;

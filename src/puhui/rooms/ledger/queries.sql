@@ -272,3 +272,18 @@ select partition, business_date from (
 
 -- name: postings_in_closed_months
 select p.posting_id from ledger.postings p join ledger.periods m on m.month = to_char(p.business_date, 'YYYY-MM') and p.recorded_at > m.closed_at limit 20;
+
+-- name: postings_of_loan
+select posting_id, no, kind, business_date, value_date, recorded_at, accounts, owners, amounts_fen
+from ledger.postings where customer_id = :customer_id and loan_id = :loan_id order by business_date desc, no desc nulls last, posting_id limit :most;
+
+-- name: day_ends_by_day
+select d.business_date, count(*) as partitions, sum(d.loans)::bigint as loans, sum(d.late)::bigint as late, sum(d.folded)::bigint as folded,
+       sum(d.accrued_interest_fen)::bigint as accrued_interest_fen, sum(d.accrued_penalty_fen)::bigint as accrued_penalty_fen,
+       sum(d.provision_fen)::bigint as provision_fen, min(d.closed_at) as began_at, max(d.closed_at) as ended_at,
+       bool_or(c.business_date is not null) as is_closed
+from ledger.day_ends d left join ledger.closed_days c using (business_date)
+group by d.business_date order by d.business_date desc limit :most offset :skip;
+
+-- name: count_day_ends
+select count(distinct business_date) from ledger.day_ends where partition = 0;

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from puhui.engines import schedules
@@ -204,6 +204,51 @@ async def general_ledger(work: Work, since: date, until: date) -> list[LedgerLin
         )
         for row in await store.SQL.general_ledger.rows(work, since=since, until=until)
     ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PostingLine:
+    """One line of one posting of a loan; debits are positive."""
+
+    posting_id: str
+    kind: str
+    business_date: date
+    value_date: date
+    account: str
+    owner: str
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayEnded:
+    """What closing a day did over all partitions; `ended_at` is when the last of them was closed."""
+
+    business_date: date
+    partitions: int
+    loans: int
+    late: int
+    folded: int
+    accrued_interest_fen: int
+    accrued_penalty_fen: int
+    provision_fen: int
+    began_at: datetime
+    ended_at: datetime
+    is_closed: bool
+
+
+async def postings_of_loan(work: Work, customer_id: str, loan_id: str, *, most: int = 200) -> list[PostingLine]:
+    """Give the lines that a loan left in the books, the newest posting first, of at most `most` postings."""
+    return [
+        PostingLine(row["posting_id"], row["kind"], row["business_date"], row["value_date"], account, owner, amount)
+        for row in await store.SQL.postings_of_loan.rows(work, customer_id=customer_id, loan_id=loan_id, most=most)
+        for account, owner, amount in zip(row["accounts"], row["owners"], row["amounts_fen"], strict=True)
+    ]
+
+
+async def days_ended(work: Work, *, most: int, skip: int = 0) -> tuple[list[DayEnded], int]:
+    """Give a page of the days whose books were worked on, the newest first, and how many there are."""
+    rows = await store.SQL.day_ends_by_day.rows(work, most=most, skip=skip)
+    return [DayEnded(**row) for row in rows], int(await store.SQL.count_day_ends.value(work))
 
 
 async def closed_until(work: Work) -> date | None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 from puhui.foundation.money import Money
 from puhui.foundation.refusals import NotFound, Refusal
@@ -120,6 +121,14 @@ async def find(work: Work, *, partner_id: PartnerId) -> Partner:
     return partner
 
 
+async def by_owner(work: Work, *, owner: str) -> Partner:
+    """Give the partner that signs under this name. Raises NotFound."""
+    row = await store.SQL.by_owner.row(work, key_owner=owner)
+    if row is None:
+        raise NotFound(what="partner", which=owner)
+    return await find(work, partner_id=PartnerId(row["partner_id"]))
+
+
 async def addresses(work: Work, *, partner_ids: Sequence[PartnerId]) -> dict[PartnerId, Address]:
     """Give where partners answer, listed or not: what was begun with one is brought to its end."""
     return {PartnerId(row["partner_id"]): Address(row["service_url"], row["key_owner"]) for row in await store.addresses(work, partner_ids)}
@@ -180,6 +189,28 @@ async def publish_key(work: Work, key: PartnerKey, *, ends: str | None = None, e
 async def keys(work: Work, *, partner_id: PartnerId) -> list[PartnerKey]:
     """Give all keys of a partner, old ones too."""
     return await store.keys(work, partner_id)
+
+
+async def partners_page(
+    work: Work, *, role: Role | None = None, standing: Standing | None = None, most: int = 25, skip: int = 0
+) -> tuple[list[Mapping[str, Any]], int]:
+    """Give a page of the register, and how many there are."""
+    wanted = {"role": role.value if role else None, "standing": standing.value if standing else None}
+    rows = await store.SQL.partners_page.rows(work, most=most, skip=skip, **wanted)
+    return [dict(row) for row in rows], int(await store.SQL.partners_page_count.value(work, **wanted))
+
+
+async def changes_of(work: Work, *, partner_id: PartnerId) -> list[Mapping[str, Any]]:
+    """Give what became of a partner, line by line."""
+    return [dict(row) for row in await store.SQL.changes_of.rows(work, partner_id=partner_id)]
+
+
+async def signing_keys(work: Work) -> list[tuple[str, PartnerKey]]:
+    """Give every key of the register with the name under which its partner signs."""
+    return [
+        (row["key_owner"], PartnerKey(row["key_id"], PartnerId(row["key_owner"]), row["alg"], row["public_key"], row["since"], row["until"]))
+        for row in await store.SQL.keys_of_owners.rows(work)
+    ]
 
 
 async def public_list(work: Work) -> list[PublicRow]:

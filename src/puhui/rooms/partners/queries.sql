@@ -71,3 +71,16 @@ order by c.role, p.partner_id;
 
 -- name: addresses
 select partner_id, service_url, key_owner from partners.partners where partner_id = any (:partner_ids::text[]);
+
+-- name: partners_page
+select partner_id, name, roles, standing, key_owner, service_url, exposure_max_fen, day_max_fen from partners.partners
+where (:role::text is null or :role = any (roles)) and (:standing::text is null or standing = :standing)
+order by partner_id limit :most offset :skip;
+
+-- name: partners_page_count
+select count(*) from partners.partners where (:role::text is null or :role = any (roles)) and (:standing::text is null or standing = :standing);
+
+-- name: keys_of_owners
+-- Every key of the register with the name under which its partner signs.
+select k.key_id, p.key_owner, k.alg, k.public_key, k.since, k.until from partners.keys k join partners.partners p using (partner_id)
+where p.key_owner <> '' order by k.key_id;

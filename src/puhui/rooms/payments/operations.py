@@ -126,6 +126,19 @@ async def not_ended(work: Work) -> list[Mapping[str, Any]]:
     return [dict(row) for row in await store.not_ended(work)]
 
 
+async def orders_page(
+    work: Work, *, state: str | None = None, purpose: str | None = None, most: int = 25, skip: int = 0
+) -> tuple[list[Mapping[str, Any]], int]:
+    """Give a page of orders, the newest first, and how many there are."""
+    rows = await store.SQL.orders_page.rows(work, state=state, purpose=purpose, most=most, skip=skip)
+    return [dict(row) for row in rows], int(await store.SQL.orders_page_count.value(work, state=state, purpose=purpose))
+
+
+async def orders_by_state(work: Work) -> list[Mapping[str, Any]]:
+    """Count the orders and their money by state."""
+    return [dict(row) for row in await store.SQL.orders_by_state.rows(work)]
+
+
 async def all_ends(work: Work) -> list[Mapping[str, Any]]:
     """Give every order with its state and how often each end of it was booked: what a comparison with the rail needs."""
     return [dict(row) for row in await store.SQL.all_ends.rows(work)]

@@ -123,3 +123,15 @@ where customer_id = :customer_id order by ordered_at, payment_order_id;
 
 -- name: mandates_of_customer
 select mandate_id, loan_id, max_each_fen, until, is_on from payments.mandates where customer_id = :customer_id order by mandate_id;
+
+-- name: orders_page
+select payment_order_id, customer_id, loan_id, direction, purpose, amount_fen, done_fen, fee_fen, state, code, tries, ordered_at, ended_at
+from payments.orders
+where (:state::text is null or state = :state) and (:purpose::text is null or purpose = :purpose)
+order by ordered_at desc, payment_order_id limit :most offset :skip;
+
+-- name: orders_page_count
+select count(*) from payments.orders where (:state::text is null or state = :state) and (:purpose::text is null or purpose = :purpose);
+
+-- name: orders_by_state
+select state, count(*) as orders, sum(amount_fen)::bigint as amount_fen from payments.orders group by state order by state;

@@ -31,6 +31,7 @@ ASKING: Mapping[str, tuple[Duty, Duty]] = {
     "policy": (Duty.PROPOSE_POLICY, Duty.APPROVE_POLICY),
     "money": (Duty.PROPOSE_MONEY, Duty.APPROVE_MONEY),
     "partner": (Duty.PROPOSE_PARTNER, Duty.APPROVE_PARTNER),
+    "partners": (Duty.PROPOSE_PARTNER, Duty.APPROVE_PARTNER),
     "law": (Duty.PROPOSE_LAW, Duty.APPROVE_LAW),
     "business": (Duty.STOP_BUSINESS, Duty.RESUME_BUSINESS),
 }
@@ -313,6 +314,41 @@ async def read_audit(work: Work, by: Member, *, after: int = 0, most: int = 500)
     by.demand(Duty.READ_AUDIT)
     await note(work, by, verb="read_audit", subject="audit", facts={"after": after})
     return [store.line_of(row) for row in await SQL.lines.rows(work, after=after, most=most)]
+
+
+async def audit_page(
+    work: Work, by: Member, *, actor: str | None = None, verb: str | None = None, subject: str | None = None, most: int = 25, skip: int = 0
+) -> tuple[list[AuditLine], int]:
+    """Give a page of the audit, the newest line first, and how many there are; that, too, is noted. Raises NotYourDuty."""
+    by.demand(Duty.READ_AUDIT)
+    await note(work, by, verb="read_audit", subject="audit", facts={"skip": skip})
+    wanted = {"actor": actor, "verb": verb, "subject": subject}
+    rows = await SQL.lines_page.rows(work, most=most, skip=skip, **wanted)
+    return [store.line_of(row) for row in rows], int(await SQL.lines_page_count.value(work, **wanted))
+
+
+async def audit_verbs(work: Work) -> list[str]:
+    """Give the verbs that stand in the audit."""
+    return [row["verb"] for row in await SQL.verbs.rows(work)]
+
+
+async def requests_page(work: Work, *, state: str | None = None, most: int = 25, skip: int = 0) -> tuple[list[Request], int]:
+    """Give a page of the requests for approval, the newest first, and how many there are."""
+    rows = await SQL.approvals_page.rows(work, state=state, most=most, skip=skip)
+    return [store.request_of(row) for row in rows], int(await SQL.approvals_page_count.value(work, state=state))
+
+
+async def find_request(work: Work, *, approval_id: str) -> Request:
+    """Give one request for approval. Raises NotFound."""
+    row = await SQL.find_request.row(work, approval_id=approval_id)
+    if row is None:
+        raise NotFound(what="request for approval", which=approval_id)
+    return store.request_of(row)
+
+
+async def lines_about(work: Work, *, subject: str, most: int = 50) -> list[AuditLine]:
+    """Give the newest lines about one thing or person."""
+    return [store.line_of(row) for row in await SQL.lines_page.rows(work, actor=None, verb=None, subject=subject, most=most, skip=0)]
 
 
 async def check_audit(work: Work) -> list[int]:

@@ -112,3 +112,26 @@ select seq, at, actor, verb, subject, facts, before, chain from staff.audit wher
 
 -- name: count_done
 select count(*) from staff.audit where actor = :actor and verb = :verb and at > :since;
+
+-- name: lines_page
+select seq, at, actor, verb, subject, facts, before, chain from staff.audit
+where (:actor::text is null or actor = :actor) and (:verb::text is null or verb = :verb) and (:subject::text is null or subject = :subject)
+order by seq desc limit :most offset :skip;
+
+-- name: lines_page_count
+select count(*) from staff.audit
+where (:actor::text is null or actor = :actor) and (:verb::text is null or verb = :verb) and (:subject::text is null or subject = :subject);
+
+-- name: verbs
+select verb, count(*) as lines from staff.audit group by verb order by verb;
+
+-- name: approvals_page
+select approval_id, kind, subject, content_sha256, state, asked_by, asked_at, decided_by, decided_at, used_at, why
+from staff.approvals where (:state::text is null or state = :state) order by asked_at desc, approval_id limit :most offset :skip;
+
+-- name: approvals_page_count
+select count(*) from staff.approvals where (:state::text is null or state = :state);
+
+-- name: find_request
+select approval_id, kind, subject, content_sha256, state, asked_by, asked_at, decided_by, decided_at, used_at, why
+from staff.approvals where approval_id = :approval_id;
