@@ -21,6 +21,7 @@ MAY_ASK = {
     "foundation/signing.py": "fresh keys",
     "foundation/keyfiles.py": "fresh keys",
     "foundation/services.py": "the nonce of a request",
+    "web/borrower/visit.py": "names of visits and devices, keys and salts of forms",
     "foundation/server.py": "a fresh folder name on the machine",
 }
 DOORS = ("cli/", "proofs/")

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from puhui.rooms import channels, customers, staff
 from puhui.rooms.staff import Role
 
 MORNING = datetime(2026, 9, 1, 1, tzinfo=UTC)
+PEOPLE = 120
 PASSWORD = "correct-horse-battery-9"
 MEMBERS = {
     "door.operations": frozenset({Role.OPERATIONS}),
@@ -97,13 +98,40 @@ class House:
         return self.session.send(prepared, timeout=60)
 
 
+@dataclass
+class Bare:
+    """A house with nobody in it yet, for the pages: `run` runs a coroutine where it lives."""
+
+    aio: asyncio.AbstractEventLoop
+    loop: Loop
+
+    @property
+    def url(self) -> str:
+        return self.loop.url
+
+    def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.aio).result(120)
+
+
 @pytest.fixture(scope="session")
 def house(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    home = tmp_path_factory.mktemp("house")
+    yield from _lodge(databases, tmp_path_factory.mktemp("house"), _furnish)
+
+
+@pytest.fixture(scope="session")
+def bare_house(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bare]:
+    """A house that no test of hostile values has touched."""
+    yield from _lodge(databases, tmp_path_factory.mktemp("bare"), _leave_bare)
+
+
+Furnish = Callable[[Loop, Path], Awaitable[Any]]
+
+
+def _lodge(databases: Any, home: Path, furnish: Furnish) -> Iterator[Any]:
     name = asyncio.run(databases.make())
-    ready: Future[House] = Future()
+    ready: Future[Any] = Future()
     over = asyncio.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_keep_house(home, databases.url(name), ready, over)))
+    thread = threading.Thread(target=lambda: asyncio.run(_keep_house(home, databases.url(name), ready, over, furnish)))
     thread.start()
     try:
         kept = ready.result(120)
@@ -114,13 +142,13 @@ def house(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         asyncio.run(databases.drop(name))
 
 
-async def _keep_house(home: Path, url: str, ready: "Future[House]", over: asyncio.Event) -> None:
+async def _keep_house(home: Path, url: str, ready: "Future[Any]", over: asyncio.Event, furnish: Furnish) -> None:
     try:
         config = Config(home=home, database_url=url, clock=ClockMode.STEPPED, pool_size=8)
         desk = await open_desk(config, Wiring(), owner="test", clock=Clock(ClockMode.STEPPED, MORNING))
         try:
-            async with whole_loop(desk) as loop:
-                ready.set_result(await _furnish(loop, home))
+            async with whole_loop(desk, people=PEOPLE) as loop:
+                ready.set_result(await furnish(loop, home))
                 await over.wait()
         finally:
             await desk.close()
@@ -128,6 +156,10 @@ async def _keep_house(home: Path, url: str, ready: "Future[House]", over: asynci
         if not ready.done():
             ready.set_exception(error)
         raise
+
+
+async def _leave_bare(loop: Loop, _home: Path) -> Bare:
+    return Bare(asyncio.get_running_loop(), loop)
 
 
 async def _furnish(loop: Loop, home: Path) -> House:

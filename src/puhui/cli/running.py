@@ -223,7 +223,8 @@ def _say_where(stand: Any) -> None:
         f"""
   Puhui runs; the town around it is SIMULATED, and a day there takes {86_400 / stand.plan.speed:.0f} real seconds.
 
-  the borrower's API    {platform}/openapi.json   (every step of a loan, with its body)
+  the borrower's page   {platform}/borrower/   (apply, sign, pay back: as on a phone)
+  the same as an API    {platform}/openapi.json   (every step of a loan, with its body)
   health, metrics       {platform}/health   {platform}/metrics
   the town's phones     {town}/town/phones/1   (be resident 1: his card, his codes, his messages)
   the town's clock      {town}/town/clock

@@ -146,6 +146,15 @@ async def where_it_stands(desk: Desk, customer_id: str, application_id: str) -> 
             return StepAnswer(State.CANCELLED, ("apply",), show)
 
 
+async def asked_so_far(work: Work, application: Application) -> list[dict[str, Any]]:
+    """Give who was asked for an application and whether he has answered: what somebody who waits may see of it."""
+    customer_id, parent = application.customer_id, application.application_id
+    fetches = await histories.fetches_of_parent(work, customer_id, parent)
+    query = await histories.find_query(work, customer_id, parent=parent, reason=REASON)
+    told = [{"source": source, "is_answered": fetch.state is not FetchState.ASKED} for source, fetch in sorted(fetches.items())]
+    return [{"source": "bureau", "is_answered": query.state is not ReportState.ASKED}, *told] if query else told
+
+
 async def _receive(work: Work, session: Session, body: Apply) -> Application:
     """Take a new application and start its flow, in the Work of the tap."""
     if await is_switched_off(work, SALES):

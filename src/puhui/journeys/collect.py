@@ -183,6 +183,15 @@ def _by_hand(work: Work, debt: _Debt, order_id: PaymentOrderId, intent: Intent, 
     )
 
 
+async def payment(desk: Desk, session: Session, *, loan_id: str, payment_order_id: str) -> StepAnswer:
+    """Say how a repayment that the person started stands now. Raises NotFound: another's payment is nobody's here."""
+    async with desk.work(Actor("customer", session.who), durable=False) as work:
+        order = await payments.find_or_none(work, payment_order_id=PaymentOrderId(payment_order_id))
+    if order is None or (order.customer_id, order.loan_id) != (session.who, loan_id):
+        raise NotFound(what="payment", which=payment_order_id)
+    return await _told(desk, CustomerId(session.who), LoanId(loan_id), order.payment_order_id)
+
+
 async def _told(desk: Desk, customer_id: CustomerId, loan_id: LoanId, order_id: PaymentOrderId) -> StepAnswer:
     """Answer how a repayment stands: on its way, or done with its receipt, or failed with its code."""
     async with desk.work(Actor("customer", customer_id), durable=False) as work:

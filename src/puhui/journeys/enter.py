@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -13,9 +14,11 @@ from puhui.foundation.refusals import BadField, Refusal
 from puhui.foundation.services import Service
 from puhui.foundation.work import Actor, Work
 from puhui.journeys import home
-from puhui.rooms import channels, customers
+from puhui.rooms import channels, customers, partners
 from puhui.rooms.channels import EmbeddingToken, Entry, EntryKind, Recognized
+from puhui.rooms.partners import NotListed, Role
 from puhui.vocabulary import ids
+from puhui.vocabulary.ids import PartnerId
 from puhui.vocabulary.steps import BorrowerStep, Session, State, StepAnswer
 
 OPEN = ("send_code", "login")
@@ -184,6 +187,47 @@ async def exchange(desk: Desk, secret: str) -> str:
     """Spend the secret of a page's address and give the one for the cookie. Raises SecretSpent, SessionOver."""
     async with desk.work(Actor("customer", "page")) as work:
         return await channels.exchange(work, secret)
+
+
+async def open_own_visit(desk: Desk, *, session_id: str, device_id: str, order_token: str = "") -> str:
+    """Open a visit on the lender's own pages, where nobody vouches for the visitor, and give the secret for the cookie.
+
+    Raises: EntryClosed, EntryBusy, BadField, OrderUnknown.
+    """
+    if not _ID.fullmatch(device_id):
+        raise BadField(field="device", why="1 to 40 of A-Z a-z 0-9 _ -")
+    partner_id = f"entry-{channels.own_pages()}"
+    async with desk.work(Actor("customer", "page")) as work:
+        if order_token and await channels.purchase_of_token(work, order_token) is None:
+            raise channels.OrderUnknown
+        entry = await channels.demand_open(work, entry_id=channels.own_pages(), kind=EntryKind.APP.value, partner_id=partner_id)
+        opened = await channels.open_session(
+            work, session_id=session_id, entry=entry, partner_id=partner_id, device_id=device_id, device={"device_id": device_id}, order_token=order_token
+        )
+        return await channels.exchange(work, opened.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Whose app a visit began in: the listed partner, its name, and the origin (scheme and host) of its pages."""
+
+    partner_id: str
+    name: str
+    origin: str
+
+
+async def framed_by(work: Work, session_id: str) -> Frame | None:
+    """Give the partner in whose app a visit began with a pass; None anywhere else, and once the partner is no longer listed."""
+    issuer = await channels.issuer_of(work, session_id)
+    if issuer is None:
+        return None
+    try:
+        listed = await partners.listed(work, partner_id=PartnerId(issuer), role=Role.ASSET)
+    except NotListed:
+        return None
+    found = await partners.find(work, partner_id=PartnerId(issuer))
+    at = urlsplit(listed.address)
+    return Frame(issuer, found.name, f"{at.scheme}://{at.netloc}") if at.netloc else None
 
 
 # --- codes and log-in ---------------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from puhui.engines.schedules import Standing as LoanStanding
 from puhui.foundation.days import business_date
 from puhui.foundation.desk import Desk
 from puhui.foundation.work import Actor, Work
-from puhui.journeys import accept, statement
+from puhui.journeys import accept, apply, statement
 from puhui.rooms import agreements, bureau, contacts, customers, decisions, ledger
 from puhui.rooms.customers import Level, PersonStanding
 from puhui.rooms.decisions import Application, ApplicationState
@@ -31,6 +31,7 @@ async def home(desk: Desk, session: Session, _query: Mapping[str, str]) -> dict[
             "state": stands.state.value,
             "next": list(stands.next),
             "show": dict(stands.show),
+            "you": await _you(work, person),
             "consents": await _consents(work, session.who),
             "offers": await decisions.offers_in_force(work, application) if application else [],
             "loans": [statement.summary(loan) for loan in loans],
@@ -73,7 +74,8 @@ async def _stands(work: Work, person: PersonStanding, application: Application |
 async def _under_way(work: Work, application: Application) -> StepAnswer:
     match application.state:
         case ApplicationState.WAITING:
-            return StepAnswer(State.WAITING, ("cancel",), {"application_id": application.application_id}, poll_s=POLL_S)
+            asked = await apply.asked_so_far(work, application)
+            return StepAnswer(State.WAITING, ("cancel",), {"application_id": application.application_id, "asked": asked}, poll_s=POLL_S)
         case ApplicationState.PROOF:
             return StepAnswer(State.PROOF, ("proof", "cancel"), {"application_id": application.application_id})
         case ApplicationState.OFFERED:
@@ -95,6 +97,16 @@ async def _accepted(work: Work, application: Application) -> StepAnswer:
     if agreements.is_confirmed(agreement) and await agreements.is_being_signed(work, customer_id=customer_id, loan_id=loan_id):
         return StepAnswer(State.WAITING, ("sign", "cancel"), {"loan_id": agreement.loan_id}, poll_s=POLL_S)
     return accept.table_shown(agreement)
+
+
+async def _you(work: Work, person: PersonStanding) -> dict[str, Any]:
+    """Give what a person is shown of himself, as little as tells him that it is he."""
+    card, phone = await customers.card(work, person.customer_id), await customers.phone_of(work, person.customer_id)
+    shown: dict[str, Any] = {"level": person.level.value, "phone_tail": phone[-4:] if phone else ""}
+    if person.level is not Level.NONE:
+        known = await customers.identity(work, person.customer_id)
+        shown |= {"name": known.name, "id_tail": known.id_tail, "id_until": known.expires_on.isoformat()}
+    return shown | ({"bank_code": card.bank_code, "card_tail": card.tail} if card else {})
 
 
 async def _consents(work: Work, customer_id: str) -> list[dict[str, Any]]:

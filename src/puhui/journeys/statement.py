@@ -10,8 +10,9 @@ import msgspec
 from puhui.engines.schedules import Parts, Row, Standing
 from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import BadField, NotFound
-from puhui.foundation.work import Actor
-from puhui.rooms import ledger
+from puhui.foundation.work import Actor, Work
+from puhui.rooms import ledger, payments
+from puhui.vocabulary.ids import CustomerId, LoanId
 from puhui.vocabulary.steps import BorrowerStep, Session, State, StepAnswer
 
 
@@ -73,11 +74,18 @@ async def schedule(desk: Desk, session: Session, query: Mapping[str, str]) -> di
     """`GET /borrower/v1/schedule`: the rows of one loan (`loan_id`), or of all that are not closed."""
     async with desk.work(_actor(session), durable=False) as work:
         loans = await ledger.loans_of(work, session.who, work.today)
-    wanted = query.get("loan_id")
-    if wanted and wanted not in {loan.loan_id for loan in loans}:
-        raise NotFound(what="loan", which=wanted)
-    shown = [loan for loan in loans if (loan.loan_id == wanted if wanted else loan.standing in {Standing.ACTIVE, Standing.WRITTEN_OFF})]
-    return {"loans": [summary(loan) | {"rows": [_row(row) for row in loan.rows]} for loan in shown]}
+        wanted = query.get("loan_id")
+        if wanted and wanted not in {loan.loan_id for loan in loans}:
+            raise NotFound(what="loan", which=wanted)
+        shown = [loan for loan in loans if (loan.loan_id == wanted if wanted else loan.standing in {Standing.ACTIVE, Standing.WRITTEN_OFF})]
+        return {"loans": [summary(loan) | await _collecting(work, loan) | {"rows": [_row(row) for row in loan.rows]} for loan in shown]}
+
+
+async def _collecting(work: Work, loan: ledger.LoanView) -> dict[str, Any]:
+    """Say whether what is due is drawn by itself, and by what the loan was taken."""
+    mandate = await payments.mandate_of(work, customer_id=CustomerId(loan.customer_id), loan_id=LoanId(loan.loan_id))
+    shown = {"principal_fen": loan.principal_fen, "rate_ppm": loan.rate_ppm, "opened_on": loan.opened_on.isoformat(), "maturity": loan.maturity.isoformat()}
+    return shown | ({"collects": mandate.terms.is_on} if mandate else {})
 
 
 async def statement(desk: Desk, session: Session, query: Mapping[str, str]) -> dict[str, Any]:
@@ -89,6 +97,15 @@ async def statement(desk: Desk, session: Session, query: Mapping[str, str]) -> d
     async with desk.work(_actor(session), durable=False) as work:
         lines = await ledger.statement(work, session.who, loan_id, since, until)
     return {"loan_id": loan_id, "lines": [_line(line) for line in lines]}
+
+
+async def contract_of(desk: Desk, session: Session, loan_id: str) -> str:
+    """Give the hash of the contract under which a loan of the person's stands. Raises NotFound."""
+    async with desk.work(_actor(session), durable=False) as work:
+        loan = await ledger.find_loan(work, session.who, loan_id)
+    if loan is None:
+        raise NotFound(what="loan", which=loan_id)
+    return loan.contract_sha256
 
 
 def summary(loan: ledger.LoanView) -> dict[str, Any]:

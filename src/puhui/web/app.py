@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import NotFound
-from puhui.web import borrower, callbacks, driver, openapi, ops, partners, staff
+from puhui.web import borrower, callbacks, driver, openapi, ops, partners, site, staff
 from puhui.web.console import assets, gate, parts
 from puhui.web.wire import OurFault, plain, refused
 
@@ -19,6 +19,7 @@ def build(desk: Desk) -> Starlette:
     app = Starlette(
         routes=[
             *borrower.ROUTES,
+            *site.ROUTES,
             Route("/callbacks/{service}", callbacks.receive, methods=["POST"]),
             *partners.ROUTES,
             *staff.ROUTES,

@@ -61,10 +61,11 @@ class Signing:
 
 @dataclass(frozen=True, slots=True)
 class Lender:
-    """Who lends: the name in every contract, and whether and up to how much of a loan it takes a lost funder's part."""
+    """Who lends: the name in every contract, its licence ("" where there is none), and up to how much of a loan it takes a lost funder's part."""
 
     name: str
     name_en: str
+    licence: str
     lender_may_step_in: bool
     step_in_max_fen: int
 

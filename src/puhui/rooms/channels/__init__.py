@@ -8,7 +8,7 @@ Emits: SessionOpened.
 
 from puhui.rooms.channels import codes
 from puhui.rooms.channels.codes import CodeRefused, PlatformUser
-from puhui.rooms.channels.entry import Entry, EntryBusy, EntryClosed, EntryKind, EntryState, WrongEntry, entries
+from puhui.rooms.channels.entry import Entry, EntryBusy, EntryClosed, EntryKind, EntryState, WrongEntry, entries, own_pages
 from puhui.rooms.channels.operations import (
     Opened,
     Recognized,
@@ -54,6 +54,7 @@ from puhui.rooms.channels.purchase_store import (
     purchase_faults,
     settlement_rows,
 )
+from puhui.rooms.channels.purchase_store import by_token as purchase_of_token
 from puhui.rooms.channels.purchase_store import of_application as purchase_of_application
 from puhui.rooms.channels.purchase_store import of_loan as purchase_of_loan
 from puhui.rooms.channels.purchase_store import refund_of_payment as purchase_refund_of_payment
@@ -164,11 +165,13 @@ __all__ = [
     "note_taken",
     "note_tried",
     "open_session",
+    "own_pages",
     "parked_events",
     "platform_of",
     "purchase_faults",
     "purchase_of_application",
     "purchase_of_loan",
+    "purchase_of_token",
     "purchase_refund_of_payment",
     "quote_purchase",
     "read_token",

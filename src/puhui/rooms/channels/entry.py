@@ -82,6 +82,12 @@ def entries() -> Mapping[str, Entry]:
 
 
 @cache
+def own_pages() -> str:
+    """Give the entry by which people come who open the lender's own pages themselves."""
+    return str(_data()["own_pages"])
+
+
+@cache
 def throttle_per_minute() -> int:
     return int(_data()["throttle_per_minute"])
 

@@ -21,7 +21,7 @@ from puhui.rooms.histories.operations import (
     note_report,
 )
 from puhui.rooms.histories.records import FetchRefused, Records, fetch
-from puhui.rooms.histories.store import fetches_of, reports_of
+from puhui.rooms.histories.store import fetches_of, fetches_of_parent, find_query, reports_of
 
 __all__ = [
     "MONTHS_MAX",
@@ -44,6 +44,8 @@ __all__ = [
     "export",
     "fetch",
     "fetches_of",
+    "fetches_of_parent",
+    "find_query",
     "history",
     "note_fetch",
     "note_fetches",

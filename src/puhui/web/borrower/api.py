@@ -31,7 +31,7 @@ async def step(request: Request) -> Response:
     desk: Desk = request.app.state.desk
     name = request.path_params["step"]
     try:
-        door = _door_of(name)
+        door = door_of(name)
         key, body = key_of(request), await read_body(request)
         async with in_turn(desk, request.headers.get("puhui-session", ""), key):
             return await _once(desk, request, name, door, body, key)
@@ -39,7 +39,8 @@ async def step(request: Request) -> Response:
         return plain(reply_to(error, where=name))
 
 
-def _door_of(name: str) -> BorrowerStep:
+def door_of(name: str) -> BorrowerStep:
+    """Raises NotFound."""
     door = steps.BORROWER.get(name)
     if door is None:
         raise NotFound(what="step", which=name)
@@ -51,7 +52,7 @@ async def _once(desk: Desk, request: Request, name: str, door: BorrowerStep, bod
     session, earlier = await _enter(desk, request, key, digest)
     if earlier:
         return plain(Reply(earlier.body, earlier.status), replayed=True)
-    reply = await answer(lambda: _run(desk, door, session, body, key), where=name)
+    reply = await answer(lambda: run(desk, door, session, body, key), where=name)
     if reply.status < 300 or reply.status in KEPT:
         receipt = Receipt(reply.status, reply.encoded())
         receipts.till_of(desk).keep(desk, sender=session.session_id, key=key, digest=digest, receipt=receipt)
@@ -66,7 +67,8 @@ async def _enter(desk: Desk, request: Request, key: str, digest: bytes) -> tuple
         return session, known or await receipts.find(work, sender=session.session_id, key=key, digest=digest)
 
 
-async def _run(desk: Desk, door: BorrowerStep, session: Session, body: bytes, key: str) -> Reply:
+async def run(desk: Desk, door: BorrowerStep, session: Session, body: bytes, key: str) -> Reply:
+    """Take one step. Raises LogInFirst, and whatever the journey refuses."""
     if session.customer_id is None and not door.is_open:
         raise LogInFirst
     return Reply(shown(await door.run(desk, session=session, body=parse(body, door.body), key=key)))

@@ -1,0 +1,45 @@
+"""A page's way to a step: the same table, the same keys and the same receipts as the JSON door."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from puhui.foundation.desk import Desk
+from puhui.foundation.refusals import BadField
+from puhui.vocabulary.steps import Session
+from puhui.web.borrower import api, words
+from puhui.web.wire import Reply, once
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Exception):  # noqa: N818  (what a page shows above its form)
+    """A step was refused: what the JSON door would have answered."""
+
+    status: int
+    code: str
+    zh: str
+    en: str
+    retry: str
+    facts: dict[str, Any]
+
+
+async def take(desk: Desk, session: Session, name: str, body: msgspec.Struct | dict[str, Any], key: str) -> dict[str, Any]:
+    """Take a step once under its key and give what the JSON door would tell. Raises Refused."""
+    raw, door = msgspec.json.encode(body), api.door_of(name)
+
+    async def call() -> Reply:
+        return await api.run(desk, door, session, raw, key)
+
+    reply, _ = await once(desk, sender=session.session_id, key=key, scope=f"/borrower/v1/steps/{name}", body=raw, call=call)
+    told: dict[str, Any] = msgspec.json.decode(reply.body) if isinstance(reply.body, bytes) else msgspec.json.decode(reply.encoded() or b"{}")
+    if reply.status >= 300:
+        raise refused(reply.status, told)
+    return told
+
+
+def refused(status: int, told: dict[str, Any]) -> Refused:
+    """Read a refusal as the JSON door tells it; a field that was not filled in rightly is named in the person's words."""
+    facts = told.get("facts", {})
+    zh = words.not_right(str(facts.get("field", ""))) if told["code"] == BadField.code else told["text_zh"]
+    return Refused(status, told["code"], zh, told["text"], told["retry"], facts)

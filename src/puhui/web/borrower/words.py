@@ -1,0 +1,185 @@
+"""Codes in a person's words, Chinese and English. A code without a word is shown as it is, so nothing is hidden."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+Pair = tuple[str, str]
+
+WORDS: Mapping[str, Mapping[str, Pair]] = {
+    "item": {
+        "identity": ("核对姓名和身份证号", "Check name and id number"),
+        "face": ("核对人脸，确认是您本人", "Check your face, to be sure it is you"),
+        "financial_account": ("核对并绑定您的银行卡", "Check and bind your bank card"),
+        "bureau": ("查询并报送个人信用报告", "Read your credit report, and report this loan to it"),
+        "telco": ("话费缴费记录", "Phone bill payments"),
+        "utility": ("水电燃气缴费记录", "Water, power and gas payments"),
+        "shopping": ("网上购物订单", "Online orders"),
+        "wallet": ("电子钱包收支", "Wallet payments"),
+        "bank_flow": ("银行卡流水", "Bank statements"),
+        "social_insurance": ("社保缴纳记录", "Social insurance payments"),
+        "device": ("手机使用情况（不看通讯录）", "How this phone is used (never your contacts)"),
+        "farm": ("养殖生产记录", "Farm records"),
+        "marketing": ("给您发优惠信息", "Send you offers"),
+        "partner_events": ("把办理进度告诉合作方", "Tell the partner how your application goes"),
+        "partner_declined": ("没通过时也告诉合作方（不含原因）", "Also tell the partner if it is declined (never why)"),
+    },
+    "why": {
+        "identity": ("法律要求贷款前确认借款人是谁", "The law wants us to know who borrows"),
+        "face": ("防止别人冒用您的名义，核对后 24 小时删除照片", "So that nobody borrows in your name; the picture is deleted after 24 hours"),
+        "financial_account": ("放款和还款都用您本人的卡", "Money goes to and comes from your own card"),
+        "bureau": ("看您现在的负债和还款记录；不同意就不能申请", "To see what you owe and how you paid; without it you cannot apply"),
+        "telco": ("按时缴话费是好信用", "Bills paid on time speak for you"),
+        "utility": ("按时缴水电费是好信用", "Bills paid on time speak for you"),
+        "shopping": ("看消费是否稳定", "To see whether spending is steady"),
+        "wallet": ("看收支是否稳定", "To see whether income and spending are steady"),
+        "bank_flow": ("看收入够不够还款", "To see that the installments are affordable"),
+        "social_insurance": ("看工作是否稳定", "To see whether work is steady"),
+        "device": ("防范诈骗团伙", "To keep fraud rings away"),
+        "farm": ("看养殖收入", "To see farm income"),
+        "marketing": ("随时可以关掉", "You may switch it off at any time"),
+        "partner_events": ("方便您在合作方的应用里看进度", "So that its app can show you how things stand"),
+        "partner_declined": ("由您决定", "That is for you to say"),
+    },
+    "to": {
+        "checks": ("身份与资料核验机构", "identity and records service"),
+        "bureau": ("征信机构", "credit bureau"),
+        "lender": ("本公司", "us"),
+    },
+    "consent": {"granted": ("有效", "In force"), "withdrawn": ("已撤回", "Withdrawn"), "expired": ("已到期", "Expired")},
+    "purpose": {
+        "daily": ("日常消费", "Everyday needs"),
+        "appliances": ("家电家具", "Appliances"),
+        "phone": ("手机数码", "Phone"),
+        "education": ("学习培训", "Education"),
+        "medical": ("看病买药", "Medical care"),
+        "travel": ("出行旅游", "Travel"),
+        "farm_inputs": ("农资种苗", "Farm inputs"),
+        "wedding": ("婚礼", "Wedding"),
+        "repairs": ("修房修车", "Repairs"),
+        "clothing": ("衣物", "Clothing"),
+        "identity": ("核验身份", "Identity"),
+        "loan": ("借款审核", "The loan decision"),
+        "marketing": ("优惠信息", "Offers"),
+        "partner": ("合作方", "Partner"),
+    },
+    "method": {
+        "level_payment": ("等额本息：每月还一样多", "Equal installments: the same every month"),
+        "level_principal": ("等额本金：先多后少，总利息更少", "Equal principal: more at first, less interest in all"),
+        "interest_first": ("先息后本", "Interest first"),
+        "bullet": ("到期一次还清", "All at the end"),
+    },
+    "loan": {
+        "active": ("正常还款", "On time"),
+        "late": ("已逾期", "Overdue"),
+        "settled": ("已结清", "Paid off"),
+        "cancelled": ("已取消", "Cancelled"),
+    },
+    "event": {
+        "disbursed": ("放款到账", "Money paid out"),
+        "paid": ("还款", "Payment"),
+        "refunded": ("退款", "Refund"),
+        "credit_paid_out": ("多还的钱退回", "Overpayment returned"),
+        "charged": ("收费", "Charge"),
+        "waived": ("减免", "Waived"),
+        "restructured": ("调整还款计划", "New plan"),
+        "written_off": ("核销（债务仍在）", "Written off (still owed)"),
+        "undone": ("冲正", "Reversed"),
+    },
+    "case": {
+        "complaint": ("投诉", "Complaint"),
+        "question": ("咨询", "Question"),
+        "dispute": ("异议", "Dispute"),
+        "review": ("人工复核", "Human review"),
+        "hardship": ("困难帮扶", "Hardship"),
+        "not_mine": ("不是我的借款", "Not my loan"),
+        "freeze": ("冻结账户", "Freeze"),
+    },
+    "case_state": {
+        "opened": ("已收到", "Received"),
+        "investigated": ("正在查", "Being looked into"),
+        "answered": ("已答复", "Answered"),
+        "mediated": ("调解中", "In mediation"),
+        "closed": ("已办结", "Closed"),
+    },
+    "outcome": {
+        "offer": ("通过，有额度", "Approved, with an offer"),
+        "declined": ("这次没有通过", "Not approved this time"),
+        "proof": ("还需要一份材料", "One more paper is needed"),
+    },
+    "source": {
+        "bureau": ("征信报告", "Credit report"),
+        "telco": ("话费记录", "Phone bills"),
+        "utility": ("水电燃气", "Utilities"),
+        "shopping": ("购物订单", "Orders"),
+        "wallet": ("电子钱包", "Wallet"),
+        "bank_flow": ("银行流水", "Bank statements"),
+        "social_insurance": ("社保", "Social insurance"),
+        "device": ("手机", "Phone"),
+        "farm": ("养殖", "Farm"),
+    },
+    "payment": {
+        "insufficient": ("卡里余额不够", "not enough money on the card"),
+        "limit": ("超过银行卡限额", "over the card's limit"),
+    },
+    "ladder": {
+        "white": ("起步", "First step"),
+        "starter": ("入门", "Starter"),
+        "building": ("积累", "Building"),
+        "graduated": ("成熟", "Graduated"),
+        "paused": ("暂停", "Paused"),
+    },
+    "proof": {"income": ("收入证明（工资条、流水、卖粮卖禽收据）", "Proof of income (pay slip, statement, receipt of sales)")},
+    "query": {"loan_application": ("审核您的借款申请", "Your application"), "post_loan": ("贷后管理", "After the loan")},
+    "message": {
+        "case.answer": ("事项有了答复", "A case was answered"),
+        "hardship.answer": ("困难帮扶的答复", "Answer to your plea"),
+        "reminder.due-soon": ("还款提醒", "A payment is due soon"),
+        "bureau.notice": ("征信提示", "Notice about your credit record"),
+    },
+    "role": {
+        "asset": ("获客合作", "Brings applicants"),
+        "funding": ("共同出资", "Lends with us"),
+        "enhancement": ("增信担保", "Guarantees"),
+        "marketing": ("营销推广", "Marketing"),
+        "merchant": ("合作商户", "Shop"),
+        "outsourcer": ("催收合作", "Collects for us"),
+    },
+}
+
+
+def word(kind: str, code: str, language: Literal["zh", "en"]) -> str:
+    """Give a code's word."""
+    pair = WORDS[kind].get(code)
+    return code if pair is None else pair[language == "en"]
+
+
+FIELDS: Mapping[str, str] = {
+    "phone": "手机号",
+    "code": "验证码",
+    "id_tail": "身份证后四位",
+    "person.id_number": "身份证号",
+    "id_number": "身份证号",
+    "person.name": "姓名",
+    "name": "姓名",
+    "card_number": "银行卡号",
+    "living_place_code": "居住地",
+    "amount": "金额",
+    "amount_fen": "金额",
+    "months": "期数",
+    "purpose": "用途",
+    "text": "说明",
+    "subject": "事项",
+    "day": "日期",
+    "items": "授权事项",
+    "body": "图片",
+    "until": "授权期限",
+    "front": "身份证正面",
+    "back": "身份证反面",
+    "selfie": "本人照片",
+    "paper": "材料图片",
+}
+
+
+def not_right(field: str) -> str:
+    """Say kindly which field is not filled in rightly."""
+    return f"“{FIELDS.get(field, field)}”没有填对，请检查后再提交。什么都没有改变。"

@@ -1,0 +1,98 @@
+"""A loan's whole life through the pages, in a real browser: Chinese, English, and without JavaScript."""
+
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+phone = pytest.importorskip("phone", reason="playwright is not installed")
+
+pytestmark = pytest.mark.skipif(not phone.CHROMIUM, reason="no Chromium on this machine (apt-get install chromium)")
+WAYS = pytest.mark.parametrize(("english", "script", "first"), [(False, True, 40), (True, True, 60), (False, False, 80)], ids=["zh", "en", "no-script"])
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with phone.chromium() as started:
+        yield started
+
+
+@contextmanager
+def a_borrower(house, browser, first, **ways):
+    """Go through the phones until somebody is offered a loan; who is not reads why. Gives that phone, at its offer."""
+    for n in range(first, first + 20):
+        with phone.a_phone(browser, house, n, **ways) as one:
+            one.log_in()
+            one.become_known()
+            one.apply()
+            if one.page.locator("form[action='/borrower/accept']").count():
+                yield one
+                assert (one.foreign, one.faults) == ([], [])
+                return
+            one.says("为什么", "Why")
+    raise AssertionError("nobody was offered anything")
+
+
+@WAYS
+def test_a_person_applies_reads_signs_gets_the_money_and_pays_it_back(bare_house, browser, english, script, first):
+    with a_borrower(bare_house, browser, first, english=english, script=script) as one:
+        one.sign()
+        one.open("/borrower/loans")
+        one.tap("剩余本金", "principal left")
+        one.tap("提前还清要多少", "What settles it early")
+        one.tap("今天就还清", "Settle it today")
+        one.tap("确认还款", "Pay")
+        one.says("需要您用验证码确认", "please confirm it with a code")
+        one.tap("发送验证码", "Send a code")
+        one.code()
+        one.tap("确认还款", "Confirm")
+        one.arrive("还款成功", "Paid")
+        one.tap("看还款凭证", "See the receipt")
+        one.says("还款后剩余本金\n0.00 元", "Principal left\n¥0.00")
+        one.open("/borrower/loans")
+        one.tap("已结清", "Paid off")
+        one.tap("开结清证明", "Certificate that it is paid off")
+        one.says("全部结清", "paid off in full")
+
+
+def test_who_falls_behind_asks_for_mercy_disputes_takes_a_consent_back_and_pays_late(bare_house, browser):
+    """Three people, one month: in Chinese, in English, and without JavaScript."""
+    with ExitStack() as phones:
+        ways = [(20, {}), (50, {"english": True}), (100, {"script": False})]
+        people = [phones.enter_context(a_borrower(bare_house, browser, first, **way)) for first, way in ways]
+        loans = [sign_and_switch_collecting_off(one) for one in people]
+        bare_house.run(bare_house.loop.pass_time(days=36))
+        for one, loan in zip(people, loans, strict=True):
+            one.come_back()
+            one.says("已逾期", "days overdue")
+            one.tap("一时还不上", "Cannot pay now")
+            one.tap("提交申请", "Ask for help")
+            one.says("困难帮扶", "Hardship")
+            one.open("/borrower/dispute")
+            one.fill("text", "这个月的利息算错了")
+            one.tap("提交异议", "Send the dispute")
+            one.says("异议", "Dispute")
+            pay_what_is_due(one, loan)
+
+
+def sign_and_switch_collecting_off(one):
+    one.sign()
+    one.open("/borrower/consents")
+    one.tap("撤回：话费", "Take back: Phone bill")
+    one.says("法律要求我们继续保存的只有这些", "What the law makes us keep")
+    one.open("/borrower/loans")
+    one.tap("剩余本金", "principal left")
+    loan = one.path
+    one.tap("关闭自动扣款", "Switch it off")
+    one.says("已关闭自动扣款", "Collecting by itself is off")
+    return loan
+
+
+def pay_what_is_due(one, loan):
+    one.open(f"{loan}/repay?intent=due")
+    one.tap("确认还款", "Pay")
+    one.tap("发送验证码", "Send a code")
+    one.code()
+    one.tap("确认还款", "Confirm")
+    one.arrive("还款成功", "Paid")
+    one.open(loan)
+    one.says("正常还款", "On time")
