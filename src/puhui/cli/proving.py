@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from puhui.cli.measuring import backfill_bench, plan_bench
+
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line.")
 HOME = click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Keep the house in this empty folder; without it a temporary one is used and removed.")
 
@@ -170,6 +172,10 @@ def variables_bench(*, people: int, seed: int, as_json: bool) -> None:
     from puhui.proofs import bench_variables as proof
 
     show(proof.run(people=people, seed=seed), as_json=as_json)
+
+
+bench.add_command(plan_bench)
+bench.add_command(backfill_bench)
 
 
 @bench.command("rules")

@@ -1,6 +1,6 @@
 """Shards: run a kernel over many independent parts, on threads, processes or Ray, with the same answer in the same order."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Literal, TypeVar
 
@@ -17,7 +17,7 @@ class RayMissing(Refusal):
     code = "shards.ray-missing"
 
 
-def map_shards(kernel: Callable[[Shard], Result], shards: Sequence[Shard], *, backend: Backend = "threads", workers: int = 2) -> Iterator[Result]:
+def map_shards(kernel: Callable[[Shard], Result], shards: Iterable[Shard], *, backend: Backend = "threads", workers: int = 2) -> Iterator[Result]:
     """Give `kernel(shard)` for every shard, in their order; at most two results a worker wait in memory.
 
     Threads suit kernels that release the GIL. For processes and Ray, kernel, shards and results are pickled. Raises RayMissing; a fault of a
@@ -44,7 +44,7 @@ def _windowed(executor: Executor, kernel: Callable[[Shard], Result], shards: Ite
         yield future.result()
 
 
-def _map_ray(kernel: Callable[[Shard], Result], shards: Sequence[Shard], workers: int) -> Iterator[Result]:
+def _map_ray(kernel: Callable[[Shard], Result], shards: Iterable[Shard], workers: int) -> Iterator[Result]:
     try:
         import ray
     except ImportError:

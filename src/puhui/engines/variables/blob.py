@@ -1,6 +1,6 @@
 """Blobs: a person's history as one run of bytes; the same history gives the same bytes, in whatever order its rows came.
 
-Layout: magic, 16 bytes of BLAKE2b over all that follows, length of the header (4 bytes, little-endian), the header (canonical JSON), the columns.
+Layout: magic, the first 16 bytes of SHA-256 over all that follows, length of the header (4 bytes, little-endian), the header (canonical JSON), the columns.
 A column of whole numbers is its smallest value (in the header) and the differences to it in the narrowest of 0, 1, 2, 4 or 8 bytes. Event times
 are differences to the row before; known times are differences to the row's event time. Booleans are bits; a column without nulls has none.
 """
@@ -64,7 +64,7 @@ def seal(magic: bytes, header: object, body: bytes) -> bytes:
     """Put a header and a body into checked bytes."""
     head = canonical(header)
     rest = struct.pack("<I", len(head)) + head + body
-    return magic + hashlib.blake2b(rest, digest_size=CHECK_BYTES).digest() + rest
+    return magic + hashlib.sha256(rest).digest()[:CHECK_BYTES] + rest
 
 
 def unseal(magic: bytes, data: bytes) -> tuple[Any, bytes]:
@@ -76,7 +76,7 @@ def unseal(magic: bytes, data: bytes) -> tuple[Any, bytes]:
     if data[: len(magic)] != magic:
         raise DamagedBlob(why="they are of another format or version")
     rest = data[start:]
-    if hashlib.blake2b(rest, digest_size=CHECK_BYTES).digest() != data[len(magic) : start]:
+    if hashlib.sha256(rest).digest()[:CHECK_BYTES] != data[len(magic) : start]:
         raise DamagedBlob(why="the checksum differs")
     (length,) = struct.unpack_from("<I", rest)
     try:
@@ -123,29 +123,6 @@ def _pack_bits(column: NDArray[np.bool_], body: list[bytes]) -> int:
     return 1
 
 
-class _Reader:
-    """Walks over a blob's body. Raises ValueError where it is too short."""
-
-    def __init__(self, body: bytes) -> None:
-        self.body, self.place = body, 0
-
-    def ints(self, rows: int, low: int, width: int) -> NDArray[np.int64]:
-        if not width:
-            return np.full(rows, low, np.int64)
-        offsets = np.frombuffer(self.body, np.dtype(_DTYPES[width]).newbyteorder("<"), rows, self.place).astype(np.uint64)
-        self.place += rows * width
-        whole: NDArray[np.int64] = (offsets + np.uint64(low % (1 << 64))).view(np.int64)
-        return whole
-
-    def bits(self, rows: int, is_there: int) -> NDArray[np.bool_]:
-        if not is_there:
-            return np.ones(rows, np.bool_)
-        size = (rows + 7) // 8
-        bits = np.unpackbits(np.frombuffer(self.body, np.uint8, size, self.place), count=rows).astype(np.bool_)
-        self.place += size
-        return bits
-
-
 def unpack(catalogue: Catalogue, data: bytes) -> tuple[dict[str, Parts | None], dict[str, list[FetchFacts]]]:
     """Read a history. Raises: DamagedBlob, OtherCatalogue."""
     header, body = unseal(MAGIC, data)
@@ -153,37 +130,53 @@ def unpack(catalogue: Catalogue, data: bytes) -> tuple[dict[str, Parts | None], 
         shape, heads = header
         if shape != catalogue.shape_sha256:
             raise OtherCatalogue(what="blob")
-        reader = _Reader(body)
+        whole, place = np.frombuffer(body, np.uint8), 0
         tables: dict[str, Parts | None] = {}
         fetches: dict[str, list[FetchFacts]] = {}
         for table in catalogue.tables:
             head, asked = heads[table.name]
-            tables[table.name] = None if head is None else _unpack_rows(table, head, reader)
+            tables[table.name] = None
+            if head is not None:
+                tables[table.name], place = _unpack_rows(table, head, whole, place)
             fetches[table.name] = [(int(at), str(consent), None if until is None else int(until)) for at, consent, until in asked]
-        if reader.place != len(body):
+        if place != len(body):
             raise DamagedBlob(why="there are bytes that belong to nothing")
-    except (ValueError, TypeError, KeyError, IndexError) as wrong:
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as wrong:
         raise DamagedBlob(why="the header and the columns do not fit") from wrong
     return tables, fetches
 
 
-def _unpack_rows(table: Table, head: list[Any], reader: _Reader) -> Parts:
+def _unpack_rows(table: Table, head: list[Any], body: NDArray[np.uint8], place: int) -> tuple[Parts, int]:
+    from puhui.engines.variables import kernels
+
     rows, first, scales, bits, others = head
-    if not 0 <= rows <= MOST_ROWS or len(scales) != 4 + len(table.fields) + len(table.texts) or len(bits) != 1 + len(table.fields):
+    fields, texts = len(table.fields), len(table.texts)
+    numbers, flags = np.array([*scales, [first, rows]]), np.array(bits)
+    if numbers.dtype != np.int64 or numbers.ndim != 2 or not 0 <= rows <= MOST_ROWS or len(scales) != 4 + fields + texts:
         raise DamagedBlob(why="a table has other columns or too many rows")
-    columns = [reader.ints(rows, low, width) for low, width in scales]
-    event_time = np.cumsum(columns[1]) + first
-    fields = len(table.fields)
-    values = np.array(columns[4 : 4 + fields], np.int64).reshape(fields, rows)
-    codes = np.array(columns[4 + fields :], np.int32).reshape(len(table.texts), rows)
-    retracted, *ok = [reader.bits(rows, is_there) for is_there in bits]
-    known_time = event_time + columns[2]
-    most = [len(table.category.get(name, ())) + len(others[place]) for place, name in enumerate(table.texts)]
+    if flags.dtype != np.int64 or flags.shape != (1 + fields,) or len(others) != texts:
+        raise DamagedBlob(why="a table has other columns")
+    lows, widths = numbers[:-1, 0].copy(), numbers[:-1, 1].copy()
+    if not set(widths.tolist()) <= {0, 1, 2, 4, 8} or not set(flags.tolist()) <= {0, 1}:
+        raise DamagedBlob(why="a column has another width")
+    whole, mask = np.empty((len(widths), rows), np.int64), np.empty((1 + fields, rows), np.bool_)
+    least, most = np.empty(len(widths), np.int64), np.empty(len(widths), np.int64)
+    place = kernels.unpack_table(body, place, rows, first, lows, widths, flags, whole, mask, least, most)
+    if place < 0:
+        raise DamagedBlob(why="the columns are too short")
+    event_time, known_time, values, codes = whole[1], whole[2], whole[4 : 4 + fields], whole[4 + fields :].astype(np.int32)
     if rows:
-        low, high = min(event_time.min(), known_time.min()), max(event_time.max(), known_time.max())
-        if low < 0 or high >= TIME_BELOW_US or (codes < 0).any() or (codes.max(axis=1, initial=0) > np.array(most)).any():
-            raise DamagedBlob(why="a time or a code is out of range")
-        if values.size and max(int(values.max()), -int(values.min())) >= NUMBER_BELOW:
-            raise DamagedBlob(why="a number is out of range")
-    mask = np.array(ok, np.bool_).reshape(fields, rows)
-    return (columns[0], event_time, known_time, columns[3], ~retracted, values, mask, codes, tuple(tuple(some) for some in others))
+        _check_ranges(table, least.tolist(), most.tolist(), [len(table.category.get(name, ())) + len(others[place]) for place, name in enumerate(table.texts)])
+    named = tuple(tuple(str(value) for value in some) for some in others)
+    return (whole[0], event_time, known_time, whole[3], ~mask[0], values, mask[1:], codes, named), place
+
+
+def _check_ranges(table: Table, least: list[int], most: list[int], codes: list[int]) -> None:
+    """Refuse what `read` would have refused: rows out of order, a time, a number or a code out of its range. `least[1]` is negative if a step is."""
+    fields = 4 + len(table.fields)
+    if min(least[:4]) < 0 or max(most[1:3]) >= TIME_BELOW_US:
+        raise DamagedBlob(why="a time is out of range or out of order")
+    if min(least[fields:], default=0) < 0 or any(high > known for high, known in zip(most[fields:], codes, strict=True)):
+        raise DamagedBlob(why="a code is out of range")
+    if min(least[4:fields], default=0) <= -NUMBER_BELOW or max(most[4:fields], default=0) >= NUMBER_BELOW:
+        raise DamagedBlob(why="a number is out of range")

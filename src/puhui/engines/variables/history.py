@@ -46,6 +46,7 @@ class Rows:
     others: tuple[tuple[str, ...], ...]
     slots: Codes
     largest: Ints
+    largest_code: int
     is_plain: bool
 
     def __len__(self) -> int:
@@ -87,15 +88,16 @@ def rows_of(table: Table, raw: Raw) -> Rows:
 def sorted_rows(event_id: Ints, event_time: Ints, known_time: Ints, revision: Ints, retracted: Bools, values: Ints, ok: Bools, codes: Codes,
                 others: tuple[tuple[str, ...], ...]) -> Rows:  # fmt: skip
     """Put sorted columns together, and work out what the kernel asks first: versions, and the largest size in each field."""
-    slots = np.zeros(0, np.int32)
-    unique, inverse = np.unique(event_id, return_inverse=True)
-    if len(unique) < len(event_id):
-        slots = inverse.astype(np.int32)
-    largest = np.abs(values).max(axis=1) if values.shape[1] else np.zeros(len(values), np.int64)
-    whole = [np.ascontiguousarray(part) for part in (event_id, event_time, known_time, revision)]
-    is_plain = not len(slots) and not bool(retracted.any())
-    return Rows(whole[0], whole[1], whole[2], whole[3], np.ascontiguousarray(retracted), np.ascontiguousarray(values), np.ascontiguousarray(ok),
-                np.ascontiguousarray(codes), others, slots, largest.astype(np.int64), is_plain)  # fmt: skip
+    from puhui.engines.variables import kernels
+
+    event_id, event_time, known_time, revision, values = (np.ascontiguousarray(part) for part in (event_id, event_time, known_time, revision, values))
+    retracted, ok, codes = np.ascontiguousarray(retracted), np.ascontiguousarray(ok), np.ascontiguousarray(codes)
+    slots, largest = np.zeros(0, np.int32), np.zeros(len(values), np.int64)
+    may_repeat, is_retracted, code = kernels.survey(event_id, retracted, values, codes, largest)
+    if may_repeat and len(np.unique(event_id)) < len(event_id):
+        slots = np.unique(event_id, return_inverse=True)[1].astype(np.int32)
+    is_plain = not len(slots) and not is_retracted
+    return Rows(event_id, event_time, known_time, revision, retracted, values, ok, codes, others, slots, largest, int(code), is_plain)
 
 
 class History:

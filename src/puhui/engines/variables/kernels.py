@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
 Codes = NDArray[np.int32]
 Places = NDArray[np.unsignedinteger[Any]]  # uint32 or uint64
 Bools = NDArray[np.bool_]
@@ -531,7 +532,7 @@ def fill_table(
     for place in range(count):
         time[place] = event_time[seen[place]]
         second[place] = time[place] // SECOND_US
-    for column in range(len(codes)):
+    for column in range(len(codes) if len(distinct_column) else 0):
         code, to = codes[column], walked[column]
         for place in range(count):
             to[place] = code[seen[place]]
@@ -603,3 +604,88 @@ def deliver_kinds(cells: Floats, reasons: NDArray[np.uint64], upper: Codes, lowe
             elif reason == 0 and below == 0.0:
                 reason = np.uint8(UNDEFINED)
         out[place] = reason
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def unpack_table(
+    body: Bytes, place: Whole, rows: Whole, first: Whole, lows: Ints, widths: Ints, are_bits: Ints, whole: Ints, bits: Bools,
+    least: Ints, most: Ints,
+) -> int:
+    """Unpack a table of a blob from `place` on; give the place after it, or -1 if the bytes are too few.
+
+    lows, widths   (columns,) smallest value, and 0, 1, 2, 4 or 8 bytes a row (little-endian) above it; whole (columns, rows) int64, written
+    are_bits       (flags,) 1 if a bit a row is there, 0 if all are set; bits (flags, rows), written
+    first          the first event_time; whole[1] comes as steps, whole[2] as what known_time lies beyond event_time, and both leave as times
+    least, most    (columns,), written: the ends of each column; least[1] is negative too if a step of event_time is
+    """
+    for column in range(len(widths)):
+        to, low, width = whole[column], lows[column], widths[column]
+        if place + rows * width > len(body):
+            return -1
+        own = body[place : place + rows * width]
+        if width == 1:
+            for row in range(rows):
+                to[row] = low + np.int64(own[row])
+        elif width == 2:
+            for row in range(rows):
+                to[row] = low + (np.int64(own[2 * row]) | np.int64(own[2 * row + 1]) << 8)
+        else:
+            for row in range(rows):
+                high = NOUGHT
+                for byte in range(width):
+                    high |= np.int64(own[width * row + byte]) << (8 * byte)
+                to[row] = low + high
+        place += rows * width
+    for flag in range(len(are_bits)):
+        size = (rows + 7) // 8 if are_bits[flag] else 0
+        if place + size > len(body):
+            return -1
+        packed, flags = body[place : place + size], bits[flag]
+        for row in range(rows):
+            flags[row] = size == 0 or (packed[row >> 3] >> (7 - (row & 7))) & 1
+        place += size
+    at, smallest_step = first, NOUGHT
+    for row in range(rows):
+        at += whole[1, row]
+        smallest_step = min(smallest_step, whole[1, row])
+        whole[1, row] = at
+        whole[2, row] += at
+    for column in range(len(widths)):
+        column_of, low, high = whole[column], NOUGHT, NOUGHT
+        for row in range(rows):
+            low, high = min(low if row else column_of[0], column_of[row]), max(high if row else column_of[0], column_of[row])
+        least[column], most[column] = low, high
+    least[1] = min(least[1], smallest_step)
+    return int(place)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def survey(event_id: Ints, retracted: Bools, values: Ints, codes: Codes, largest: Ints) -> tuple[bool, bool, int]:
+    """Say of sorted rows: may an id stand twice, is one retracted, the largest code; `largest` (fields,) is written: the largest size of each field."""
+    may_repeat = is_retracted = False
+    for row in range(len(event_id)):
+        may_repeat |= row > 0 and event_id[row] <= event_id[row - 1]
+        is_retracted |= retracted[row]
+    for field in range(len(values)):
+        own, size = values[field], NOUGHT
+        for row in range(len(own)):
+            size = max(size, abs(own[row]))
+        largest[field] = size
+    code = 0
+    for text in range(len(codes)):
+        some = codes[text]
+        for row in range(len(some)):
+            code = max(code, some[row])
+    return may_repeat, is_retracted, code
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def turn_over(vectors: Floats, columns: Floats) -> None:
+    """Write people x variables as variables x people, tile by tile: both sides of a tile stay near."""
+    people, count = vectors.shape
+    for first in range(0, people, 32):
+        for start in range(0, count, 32):
+            for place in range(start, min(start + 32, count)):
+                column = columns[place]
+                for person in range(first, min(first + 32, people)):
+                    column[person] = vectors[person, place]

@@ -373,7 +373,7 @@ class Plan:
             before: list[tuple[str, Any]] = []
             if isinstance(histories, Histories):
                 before = [("person", pa.array(histories.persons[start : start + size])), ("as_of", pa.array(when, pa.timestamp("us", "UTC")))]
-            yield self._arrow(self.batch(some, when), before)
+            yield self.arrow(self.batch(some, when), before)
 
     def arrow_map(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Turn Arrow batches of (person, as_of, blob) into batches of person, as_of and the variables: for Spark's `mapInArrow` and for Ray.
@@ -389,7 +389,7 @@ class Plan:
             blobs = batch.column("blob")
             some = [History.from_blob(self.catalogue, blob.as_py()) for blob in blobs]
             before = [("person", batch.column("person")), ("as_of", batch.column("as_of"))]
-            yield self._arrow(self.batch(some, when.to_pylist()), before)
+            yield self.arrow(self.batch(some, when.to_pylist()), before)
 
     def kinds(self, histories: History | Sequence[History], as_of: Instant | Sequence[Instant] | Ints) -> NDArray[np.uint8]:
         """Give why each variable is missing: 0 a value, 1 to 4 as `Missing`; uint8 (len(names),), of many histories (people, len(names))."""
@@ -443,11 +443,14 @@ class Plan:
         assert len(instants) == people, (len(instants), people)
         return instants
 
-    def _arrow(self, vectors: Floats, before: list[tuple[str, Any]]) -> Any:
+    def arrow(self, vectors: Floats, before: list[tuple[str, Any]]) -> Any:
+        """Give vectors as an Arrow record batch, after the columns `before`."""
         import pyarrow as pa
 
         people = len(vectors)
-        buffer = pa.py_buffer(np.ascontiguousarray(vectors.T))
+        turned = np.empty((len(self.names), people))
+        self._kernels().turn_over(vectors, turned)
+        buffer = pa.py_buffer(turned)
         columns = [pa.Array.from_buffers(pa.float64(), people, [None, buffer], 0, place * people) for place in range(len(self.names))]
         schema = pa.schema([(name, array.type) for name, array in before] + [(name, pa.float64()) for name in self.names])
         return pa.RecordBatch.from_arrays([array for _, array in before] + columns, schema=schema)
@@ -473,7 +476,7 @@ class Plan:
             filters = plan.families
             kernels.fill_table(
                 as_of_us, rows.event_time, rows.known_time, rows.revision, rows.retracted, rows.slots, rows.is_plain, rows.values, rows.ok,
-                rows.codes, _filter_codes(plan, rows), rows.largest, _code_count(plan.table, rows),
+                rows.codes, _filter_codes(plan, rows), rows.largest, rows.largest_code,
                 filters.start, filters.column, filters.map, filters.stride, filters.base, filters.maps, filters.bucket_start, filters.bucket_group,
                 plan.window_start, plan.window_last, plan.edge, plan.lanes, plan.strand_start, plan.strand_lane, plan.wanted, plan.wanted_gaps,
                 plan.distinct_start, plan.distinct_column, plan.narrow if is_narrow else plan.blocks, plan.quotient_start, plan.quotient_share,
@@ -492,10 +495,6 @@ class _Scratch:
         self.gaps = np.zeros((5, max((int(np.diff(plan.window_start).max()) for plan in plans), default=0)), np.int64)
         self.cells = np.empty(max((plan.narrow_cells for plan in plans), default=0))
         self.all_cells = np.empty(plans[-1].end if plans else 0)
-
-
-def _code_count(table: Table, rows: Rows) -> int:
-    return max((len(table.category.get(name, ())) + len(rows.others[place]) for place, name in enumerate(table.texts)), default=0)
 
 
 def _filter_codes(plan: TablePlan, rows: Rows) -> NDArray[np.int32]:

@@ -1,0 +1,28 @@
+"""The benches of derived variables: `puhui bench plan|backfill|select`."""
+
+import click
+
+from puhui.cli.deriving import JSON
+
+
+@click.command("plan")
+@JSON
+def plan_bench(*, as_json: bool) -> None:
+    """Measure a cold plan of 1,000 to 1,000,000 names, each in a process with an empty compiler cache."""
+    from puhui.cli.proving import show
+    from puhui.proofs import bench_plan as proof
+
+    show(proof.run(), as_json=as_json)
+
+
+@click.command("backfill")
+@click.option("--people", type=click.IntRange(10, 10_000_000), default=200_000, show_default=True)
+@click.option("--select", type=click.IntRange(12, 100_000), default=3000, show_default=True, help="How many columns.")
+@click.option("--seed", type=int, default=7, show_default=True)
+@JSON
+def backfill_bench(*, people: int, select: int, seed: int, as_json: bool) -> None:
+    """Measure chosen columns of many people, from their blobs to Parquet: spread over all groups, and of twelve groups."""
+    from puhui.cli.proving import show
+    from puhui.proofs import bench_backfill as proof
+
+    show(proof.run(people=people, select=select, seed=seed), as_json=as_json)
