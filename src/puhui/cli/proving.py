@@ -104,6 +104,30 @@ def rules_parity(*, models: int, rows: int, seed: int, as_json: bool) -> None:
     show(told, as_json=as_json, is_good=told["differing"] == 0 and told["mutants"] == told["mutants_caught"])
 
 
+@verify.command("lint")
+@click.option("--faults", type=click.IntRange(1, 100_000), default=1000, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@JSON
+def rules_lint(*, faults: int, seed: int, as_json: bool) -> None:
+    """Plant faults of seven kinds in random tables, each beside a twin without one; a row tried for every class. Exit status 1 if one is missed."""
+    from puhui.proofs import rules_lint as proof
+
+    told = proof.run(faults, seed)
+    show(told, as_json=as_json, is_good=not told["missed"] and not told["false_alarms"] and told["complete"])
+
+
+@verify.command("flips")
+@click.option("--tables", type=click.IntRange(1, 100_000), default=300, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@JSON
+def rules_flips(*, tables: int, seed: int, as_json: bool) -> None:
+    """Run every change that a decline is told of: each must turn it, and no smaller one may. Exit status 1 if one fails."""
+    from puhui.proofs import rules_flips as proof
+
+    told = proof.run(tables, seed)
+    show(told, as_json=as_json, is_good=not told["failed"] and not told["barred"] and told["minimal"] and told["offered_share"] >= 0.6)
+
+
 @verify.command("variables")
 @click.option("--n", "number", type=click.IntRange(1), default=200_000, show_default=True, help="How many values to compare, at least.")
 @click.option("--seed", type=int, default=1, show_default=True)

@@ -8,23 +8,22 @@ value that is listed and never given.  slow: the interpreter decides it.  idle: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import numpy as np
 
 from puhui.engines.rules.artefact import Artefact
-from puhui.engines.rules.classes import INT_MAX, INT_MIN, NONE, constant
-from puhui.engines.rules.compiling import TableForm
+from puhui.engines.rules.boxes import DOUBT, measured, uncovered
+from puhui.engines.rules.classes import INT_MAX, INT_MIN, NONE, Domain, constant, landmarks, tick_of, value_at
+from puhui.engines.rules.compiling import TableForm, domain_of
 from puhui.engines.rules.operators import same
 from puhui.engines.rules.program import Array
 from puhui.engines.rules.schema import Field, value_of
 from puhui.engines.rules.tree import Table
 from puhui.engines.rules.values import literal, text_of
 
-NODES_MAX = 200_000
-"""Steps of one search for a gap or a shadow; a search that needs more is cut, and the finding says so."""
 SHOWN_MAX = 1000
 """Findings of one kind in one table."""
 SINGLE = frozenset({"UNIQUE", "ANY", "FIRST", "PRIORITY"})
@@ -49,22 +48,23 @@ class Report:
     is_complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One class of a column: which rules it lets pass (a bit each, in rank), and a value of it. `is_null` is the class of null."""
-
-    bits: int
-    value: object
-    is_null: bool = False
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Axis:
-    """The classes of one column that some row can fall into; those that let the same rules pass are one."""
+    """The classes of one column that some row can fall into; those that let the same rules pass are one.
+
+    passes (classes, rules) in rank; `values` are examples of the classes; the last class may be null's.
+    """
 
     label: str
-    choices: tuple[Choice, ...]
+    passes: Array
+    values: tuple[object, ...]
+    has_null: bool
     idle: tuple[object, ...] = ()
+
+    @property
+    def plain(self) -> Array:
+        """The classes without null's."""
+        return self.passes[:-1] if self.has_null else self.passes
 
 
 def analyzed(artefact: Artefact) -> Report:
@@ -90,11 +90,11 @@ class _Looked:
         self.artefact, self.name, self.table, self.form = artefact, name, table, form
         self.rules = len(form.ranks)
         self.axes, self.is_whole = axes(artefact, table, form)
-        self.together = self._together()
         self.outputs = [tuple(constant(node) for node in rule.results) for rule in table.rules]
+        self.measured = measured([axis.passes for axis in self.axes], self.rules)
 
     def findings(self) -> Iterator[Finding]:
-        dead = self._dead()
+        dead = set(np.flatnonzero(self.measured.volumes == 0).tolist())
         yield from (self._found("dead", (rank,), {}, "can never fire") for rank in sorted(dead))
         if self.table.policy in {"UNIQUE", "ANY"}:
             yield from self._pairs()
@@ -103,7 +103,8 @@ class _Looked:
             shadowed = {rank: cover for rank in range(self.rules) if rank not in dead and (cover := self._cover(rank))}
             for rank, cover in shadowed.items():
                 higher = ", ".join(str(self.form.ranks[one] + 1) for one in cover[:12])
-                found = self._found("shadow", (rank,), {}, f"never decides: wherever it fires, one of the rules {higher} ranks higher and fires too")
+                example = self._row_with((rank, cover[0]))
+                found = self._found("shadow", (rank,), example, f"never decides: wherever it fires, one of the rules {higher} ranks higher and fires too")
                 yield replace(found, rules=(*found.rules, *(self.form.ranks[one] + 1 for one in cover)))
         if self.table.policy in SINGLE and all(one.default is None for one in self.table.outputs):
             yield from self._gaps()
@@ -118,31 +119,12 @@ class _Looked:
         told = f"{'rule' if len(numbers) == 1 else 'rules'} {', '.join(map(str, numbers[:12]))} " if numbers else ""
         return Finding(kind, self.name, numbers, example, f"{self.name}: {told}{text}{f' ({shown})' if shown else ''}")
 
-    def _dead(self) -> set[int]:
-        alive = (1 << self.rules) - 1
-        for axis in self.axes:
-            some = 0
-            for choice in axis.choices:
-                some |= choice.bits
-            alive &= some
-        return {rank for rank in range(self.rules) if not alive >> rank & 1}
-
-    def _together(self) -> list[int]:
-        """For each rule, the rules that fire with it on some row."""
-        told = [(1 << self.rules) - 1] * self.rules
-        for axis in self.axes:
-            with_me = [0] * self.rules
-            for choice in axis.choices:
-                for rank in ones(choice.bits):
-                    with_me[rank] |= choice.bits
-            told = [one & other for one, other in zip(told, with_me, strict=True)]
-        return told
-
     def _pairs(self) -> Iterator[Finding]:
         shown = 0
         for first in range(self.rules):
-            for second in ones(self.together[first] >> (first + 1)):
-                other = first + 1 + second
+            if shown >= SHOWN_MAX:
+                return
+            for other in (np.flatnonzero(self.measured.meet(first)[first + 1 :]) + first + 1).tolist():
                 is_same = self.outputs[self.form.ranks[first]] == self.outputs[self.form.ranks[other]]
                 if (is_same and self.table.policy == "ANY") or shown >= SHOWN_MAX:
                     continue
@@ -153,43 +135,32 @@ class _Looked:
 
     def _row_with(self, ranks: Sequence[int]) -> dict[str, object]:
         """A row on which all these rules fire."""
-        wanted = sum(1 << rank for rank in ranks)
-        return {axis.label: next(one.value for one in axis.choices if one.bits & wanted == wanted) for axis in self.axes}
+        return {axis.label: axis.values[int(np.argmax(axis.passes[:, list(ranks)].all(axis=1)))] for axis in self.axes}
 
     def _cover(self, rank: int) -> tuple[int, ...]:
         """The rules that cover this one together, or nothing."""
-        higher = self.together[rank] & ((1 << rank) - 1)
-        if not higher:
+        whole = int(self.measured.within[rank])
+        if 0 <= whole < rank:
+            return (whole,)
+        if self.measured.above[rank] < self.measured.volumes[rank] * (1 - DOUBT):
             return ()
-        own = [[one for one in axis.choices if one.bits >> rank & 1] for axis in self.axes]
-        found, is_cut = without(own, higher)
+        higher = np.flatnonzero(self.measured.meet(rank)[:rank])
+        found, is_cut = uncovered([axis.passes[axis.passes[:, rank]] for axis in self.axes], higher, self.measured.met)
         if is_cut:
             self.is_whole = False
-        if found is not None or is_cut:
-            return ()
-        return self._fewest(own, higher)
-
-    def _fewest(self, own: list[list[Choice]], cover: int) -> tuple[int, ...]:
-        """A cover of which no rule can be left out; a large one as it is."""
-        if cover.bit_count() <= 12:
-            for rank in list(ones(cover)):
-                found, is_cut = without(own, cover & ~(1 << rank))
-                if found is None and not is_cut:
-                    cover &= ~(1 << rank)
-        return tuple(ones(cover))
+        return () if found is not None or is_cut else tuple(higher.tolist())
 
     def _gaps(self) -> Iterator[Finding]:
-        everyone = (1 << self.rules) - 1
-        plain = [[one for one in axis.choices if not one.is_null] for axis in self.axes]
-        found, is_cut = without(plain, everyone)
         kind, text = "gap", "no rule takes this row"
+        outer = np.flatnonzero(self.measured.within < 0)
+        found, is_cut = uncovered([axis.plain for axis in self.axes], outer, self.measured.met)
         if found is None and not is_cut:
-            found, is_cut = without([list(axis.choices) for axis in self.axes], everyone)
             kind, text = "null-gap", "no rule takes this row with a null"
+            found, is_cut = uncovered([axis.passes for axis in self.axes], outer, self.measured.met)
         if is_cut:
             self.is_whole = False
         elif found is not None:
-            example = {axis.label: choice.value for axis, choice in zip(self.axes, found, strict=True)}
+            example = {axis.label: axis.values[choice] for axis, choice in zip(self.axes, found, strict=True)}
             yield self._found(kind, (), example, text)
 
     def _unreachable(self, silent: set[int]) -> Iterator[Finding]:
@@ -202,48 +173,6 @@ class _Looked:
                     yield Finding("unreachable", self.name, (), {output.name: value}, f"{self.name}: the output {output.name} = {text_of(value)} is never given")
 
 
-def without(columns: Sequence[Sequence[Choice]], rules: int) -> tuple[list[Choice] | None, bool]:
-    """A choice in every column such that none of these rules passes all of them; and whether the search was cut.
-
-    Depth first. A branch ends where a rule that is left passes every class of all columns to come, and where the same was tried before.
-    """
-    if any(not one for one in columns):
-        return None, False
-    order = sorted(range(len(columns)), key=lambda place: len(columns[place]))
-    rest = [rules] * (len(order) + 1)
-    for depth in range(len(order) - 1, -1, -1):
-        always = rules
-        for choice in columns[order[depth]]:
-            always &= choice.bits
-        rest[depth] = rest[depth + 1] & always
-    tried: set[tuple[int, int]] = set()
-    open_: list[tuple[int, int, tuple[Choice, ...]]] = [(0, rules, ())]
-    steps = 0
-    while open_:
-        depth, live, chosen = open_.pop()
-        steps += 1
-        if steps > NODES_MAX:
-            return None, True
-        if not live:
-            told = [*chosen, *(columns[place][0] for place in order[depth:])]
-            return [one for _, one in sorted(zip(order, told, strict=True), key=lambda pair: pair[0])], False
-        if depth == len(order) or live & rest[depth] or (depth, live) in tried:
-            continue
-        tried.add((depth, live))
-        nexts = {live & one.bits: one for one in reversed(columns[order[depth]])}
-        ranked = sorted(nexts, key=int.bit_count, reverse=True)
-        open_ += [(depth + 1, left, (*chosen, nexts[left])) for left in ranked]
-    return None, False
-
-
-def ones(bits: int) -> Iterator[int]:
-    """The places of the bits that are set."""
-    while bits:
-        low = bits & -bits
-        yield low.bit_length() - 1
-        bits ^= low
-
-
 def axes(artefact: Artefact, table: Table, form: TableForm) -> tuple[list[Axis], bool]:
     """The columns of a table as axes, those of one register joined; and whether each is an input of its own."""
     program = artefact.compiled.program
@@ -254,31 +183,47 @@ def axes(artefact: Artefact, table: Table, form: TableForm) -> tuple[list[Axis],
     told = []
     for register, lookups in by_register.items():
         label = table.columns[lookups[0] - first].label
-        told.append(_axis(artefact, label, register, lookups, len(form.ranks)))
+        told.append(_axis(artefact, table, first, label, register, lookups, len(form.ranks)))
     return told, all(register < len(artefact.fields) for register in by_register)
 
 
-def _axis(artefact: Artefact, label: str, register: int, lookups: Sequence[int], rules: int) -> Axis:
+def _axis(artefact: Artefact, table: Table, first: int, label: str, register: int, lookups: Sequence[int], rules: int) -> Axis:
     program = artefact.compiled.program
     words = (rules + 63) // 64
     is_direct = bool(program["lookups"][lookups[0], 1])
     one = artefact.fields[register] if register < len(artefact.fields) else None
     if is_direct:
         size = min(int(program["lookups"][lookup, 5]) for lookup in lookups) - 1
-        ticks: list[int | None] = list(range(size))
+        ticks: list[int] = list(range(size))
     else:
         ticks = list(_inhabited(program, lookups, one))
-    found: list[tuple[int, int | None]] = []
-    for tick in [*ticks, None]:
-        bits = (1 << rules) - 1
-        for lookup in lookups:
-            bits &= _bits(program["lookups"][lookup].tolist(), program["rows"], program["starts"], program["masks"], tick, words)
-        found.append((bits, tick))
-    kept: dict[tuple[int, bool], Choice] = {}
-    for bits, tick in found:
-        kept.setdefault((bits, tick is None), Choice(bits, _shown(artefact, one, register, tick), tick is None))
-    idle = () if is_direct else tuple(_idle(found, artefact, one, register))
-    return Axis(label, tuple(kept.values()), idle)
+    passes = np.ones((len(ticks) + 1, rules), bool)
+    allowed = np.ones(len(ticks) + 1, bool)
+    for lookup in lookups:
+        told = _classes(program["lookups"][lookup].tolist(), program["starts"], ticks)
+        rows = program["rows"][told]
+        allowed &= rows >= 0
+        start = int(program["lookups"][lookup, 6])
+        places = start + np.maximum(rows, 0).astype(np.int64)[:, None] * words + np.arange(words)[None, :]
+        passes &= np.unpackbits(program["masks"][places].view(np.uint8).reshape(len(rows), -1), axis=1, bitorder="little")[:, :rules].astype(bool)
+    idle: tuple[object, ...] = ()
+    if not is_direct and one is not None:
+        cuts, domain = _cuts(artefact, table, [lookup - first for lookup in lookups], register)
+        idle = tuple(_idle(np.column_stack([passes, allowed])[:-1], ticks, cuts, domain))
+    kept: dict[tuple[bytes, bool], int] = {}
+    for place in np.flatnonzero(allowed).tolist():
+        kept.setdefault((passes[place].tobytes(), place == len(ticks)), place)
+    places_kept = list(kept.values())
+    values = tuple(_shown(artefact, one, register, None if place == len(ticks) else ticks[place]) for place in places_kept)
+    return Axis(label, passes[places_kept], values, bool(places_kept) and places_kept[-1] == len(ticks), idle)
+
+
+def _classes(lookup: list[int], starts: Array, ticks: Sequence[int]) -> Array:
+    """Where the rows of these ticks, and of null, stand."""
+    _, is_direct, first, number, rows, classes, _ = lookup
+    values = np.array(ticks, np.int64)
+    places = values if is_direct else np.searchsorted(starts[first : first + number], values, side="right")
+    return np.append(places, classes - 1).astype(np.int64) + rows
 
 
 def _inhabited(program: object, lookups: Sequence[int], one: Field | None) -> Iterator[int]:
@@ -299,20 +244,6 @@ def _inhabited(program: object, lookups: Sequence[int], one: Field | None) -> It
     yield from ordered
 
 
-def _bits(lookup: list[int], rows: Array, starts: Array, masks: Array, tick: int | None, words: int) -> int:
-    _, is_direct, first, number, row_start, classes, mask_start = lookup
-    if tick is None:
-        place = classes - 1
-    elif is_direct:
-        place = tick
-    else:
-        place = int(np.searchsorted(starts[first : first + number], tick, side="right"))
-    row = int(rows[row_start + place])
-    if row < 0:
-        return 0
-    return int.from_bytes(masks[mask_start + row * words : mask_start + (row + 1) * words].tobytes(), "little")
-
-
 def _shown(artefact: Artefact, one: Field | None, register: int, tick: int | None) -> object:
     if tick is None:
         return None
@@ -326,13 +257,20 @@ def _shown(artefact: Artefact, one: Field | None, register: int, tick: int | Non
     return value_of(one, tick, texts)
 
 
-def _idle(found: list[tuple[int, int | None]], artefact: Artefact, one: Field | None, register: int) -> Iterator[object]:
+def _idle(passes: Array, ticks: Sequence[int], cuts: Iterable[Decimal], domain: Domain) -> Iterator[object]:
     """Break points with the same rules on both sides and on the point."""
-    ticks = {tick: bits for bits, tick in found if tick is not None}
-    ordered = sorted(ticks)
-    for before, here in pairwise(ordered):
-        if here - 1 in ticks and before != ordered[0]:
-            continue  # the gap behind a point
-        after = here + 1 if here + 1 in ticks else here
-        if ticks[before] == ticks[here] == ticks[after]:
-            yield _shown(artefact, one, register, here)
+    ordered = np.array(ticks, np.int64)
+    for cut in sorted(set(cuts)):
+        edges = {int(cut.to_integral_value(ROUND_CEILING)), int(cut.to_integral_value(ROUND_FLOOR)) + 1}
+        inside = [edge for edge in edges if ordered[0] < edge <= ordered[-1]]
+        sides = [np.searchsorted(ordered, [edge - 1, edge], side="right") - 1 for edge in inside]
+        if inside and all((passes[before] == passes[behind]).all() for before, behind in sides):
+            yield value_at(cut, domain)
+
+
+def _cuts(artefact: Artefact, table: Table, columns: Sequence[int], place: int) -> tuple[list[Decimal], Domain]:
+    """Where the cells of these columns cut an input that is ordered."""
+    domain = domain_of(artefact.fields[place], artefact.compiled.texts[place])
+    tests = {one.span.text: one for column in columns for one in (table.columns[column].allowed, *(rule.cells[column] for rule in table.rules)) if one is not None}
+    found = [tick for one in tests.values() for mark in landmarks(one, domain) or () if (tick := tick_of(mark, domain)) is not None]
+    return found, domain

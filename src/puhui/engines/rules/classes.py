@@ -106,7 +106,7 @@ def _mark(value: object, domain: Domain, found: list[object], *, is_ordering: bo
     if isinstance(value, str) and domain.kind in {"category", "string"}:
         found.append(value)
         return not is_ordering and (not domain.is_open or value in domain.texts)
-    if _tick(value, domain) is not None:
+    if tick_of(value, domain) is not None:
         found.append(value)
         return True
     if isinstance(value, DateTime | Time) and domain.kind in {"datetime", "time"}:
@@ -114,7 +114,7 @@ def _mark(value: object, domain: Domain, found: list[object], *, is_ordering: bo
     return not isinstance(value, dict)
 
 
-def _tick(value: object, domain: Domain) -> Decimal | None:
+def tick_of(value: object, domain: Domain) -> Decimal | None:
     """A value of an ordered kind on the scale of its register."""
     match domain.kind, value:
         case "number", Decimal():
@@ -137,13 +137,13 @@ def partition(marks: Iterable[object], domain: Domain) -> Partition:
         return Partition(nothing, True, (False, True, None))
     if domain.kind in {"category", "string"}:
         return Partition(nothing, True, (*domain.texts, other_text(domain.texts), None))
-    ticks = sorted({tick for tick in (_tick(one, domain) for one in marks) if tick is not None})
+    ticks = sorted({tick for tick in (tick_of(one, domain) for one in marks) if tick is not None})
     starts, values = [], []
     for place, tick in enumerate(ticks):
-        values.append(_value(_before(ticks, place), domain))
-        values.append(_value(tick, domain))
+        values.append(value_at(_before(ticks, place), domain))
+        values.append(value_at(tick, domain))
         starts += [_whole(tick, ROUND_CEILING), _whole(tick, ROUND_FLOOR) + 1]
-    values.append(_value(WIDE.add(ticks[-1], Decimal(1)) if ticks else Decimal(0), domain))
+    values.append(value_at(WIDE.add(ticks[-1], Decimal(1)) if ticks else Decimal(0), domain))
     return Partition(np.array([min(max(one, INT_MIN), INT_MAX) for one in starts], np.int64), False, (*values, None))
 
 
@@ -166,7 +166,7 @@ def _whole(tick: Decimal, how: str) -> int:
     return int(tick.to_integral_value(how))
 
 
-def _value(tick: Decimal, domain: Domain) -> object:
+def value_at(tick: Decimal, domain: Domain) -> object:
     if domain.kind == "number":
         return WIDE.scaleb(tick, -domain.scale)
     number = _whole(tick, ROUND_FLOOR)

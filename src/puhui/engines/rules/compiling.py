@@ -100,7 +100,7 @@ class _Compiler:
         for place in range(len(self.schema)):
             assert self.writer.register() == place, "inputs are the first registers"
         for place, (one, known) in enumerate(zip(self.schema, texts, strict=True)):
-            register = Register(place, _domain_of(one, known))
+            register = Register(place, domain_of(one, known))
             try:
                 self.names[one.name] = self._fitted_input(register, inputs.get(one.name))
             except (Slow, Trouble) as why:
@@ -471,7 +471,7 @@ def _tests_of(kind: Kind | None) -> Iterator[Tests]:
         yield from _tests_of(kind.parts[0])
 
 
-def _domain_of(one: Field, texts: tuple[str, ...]) -> Domain:
+def domain_of(one: Field, texts: tuple[str, ...]) -> Domain:
     if one.kind in {"number", "int64"}:
         return Domain("number", one.scale, one.bound)
     return Domain("category" if one.kind == "string" else one.kind, texts=texts, is_open=True)

@@ -129,6 +129,8 @@ def _nearest(artefact: Artefact, name: str, value: object) -> Iterator[tuple[obj
     for register, _, first, number, _, _, _ in program["lookups"].tolist():
         if register in same:
             starts |= set(program["starts"][first : first + number].tolist())
+    if own is None and not starts:
+        yield value_of(one, 0, texts), 1
     for start in sorted(starts):
         candidates = {start, start - 1} if own is None else {start} if start > own else {start - 1}
         for tick in candidates:
