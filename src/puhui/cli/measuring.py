@@ -26,3 +26,15 @@ def backfill_bench(*, people: int, select: int, seed: int, as_json: bool) -> Non
     from puhui.proofs import bench_backfill as proof
 
     show(proof.run(people=people, select=select, seed=seed), as_json=as_json)
+
+
+@click.command("select")
+@click.option("--people", type=click.IntRange(100, 10_000_000), default=50_000, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True)
+@JSON
+def select_bench(*, people: int, seed: int, as_json: bool) -> None:
+    """Measure information value, stability, constants and copies of all of V1's variables for many people, streamed."""
+    from puhui.cli.proving import show
+    from puhui.proofs import bench_select as proof
+
+    show(proof.run(people=people, seed=seed), as_json=as_json)
