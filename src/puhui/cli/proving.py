@@ -104,6 +104,18 @@ def rules_parity(*, models: int, rows: int, seed: int, as_json: bool) -> None:
     show(told, as_json=as_json, is_good=told["differing"] == 0 and told["mutants"] == told["mutants_caught"])
 
 
+@verify.command("replay")
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path("golden"), show_default=True, help="The folder of builds.")
+@click.option("--add", "build", help="First write this build's own artefacts and records; what is there is never changed.")
+@JSON
+def replay(*, root: Path, build: str | None, as_json: bool) -> None:
+    """Decide what earlier builds decided again, from their artefacts and records, to the last byte. Exit status 1 if a record differs."""
+    from puhui.proofs import replay as proof
+
+    told = proof.add(root, build) if build else proof.run(root)
+    show(told, as_json=as_json, is_good=told["differing"] == 0)
+
+
 @verify.command("lint")
 @click.option("--faults", type=click.IntRange(1, 100_000), default=1000, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)

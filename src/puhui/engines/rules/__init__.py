@@ -10,21 +10,28 @@ from puhui.engines.rules.checking import checked
 from puhui.engines.rules.diagnostics import Diagnostic, Result, Step
 from puhui.engines.rules.door import feel, feel_with
 from puhui.engines.rules.loader import load
+from puhui.engines.rules.manifest import Decided, Facts, Manifest, Source, read_manifest
+from puhui.engines.rules.manifest import replayed as replay_strategy
+from puhui.engines.rules.manifest import run as run_strategy
 from puhui.engines.rules.model import Model
 from puhui.engines.rules.outcome import Outcome
-from puhui.engines.rules.refusals import BadInput, DamagedArtefact, MissingInput, UnknownDecision, UnreadableFile
+from puhui.engines.rules.refusals import BadInput, BadManifest, DamagedArtefact, MissingInput, UnknownDecision, UnreadableFile
 from puhui.engines.rules.values import Date, DateTime, DaysDuration, Function, MonthsDuration, Range, Time
 
 __all__ = [
     "Artefact",
     "BadInput",
+    "BadManifest",
     "DamagedArtefact",
     "Date",
     "DateTime",
     "DaysDuration",
+    "Decided",
     "Diagnostic",
+    "Facts",
     "Finding",
     "Function",
+    "Manifest",
     "MissingInput",
     "Model",
     "MonthsDuration",
@@ -32,6 +39,7 @@ __all__ = [
     "Range",
     "Report",
     "Result",
+    "Source",
     "Step",
     "Time",
     "UnknownDecision",
@@ -43,4 +51,7 @@ __all__ = [
     "feel_with",
     "load",
     "open_artefact",
+    "read_manifest",
+    "replay_strategy",
+    "run_strategy",
 ]

@@ -36,3 +36,10 @@ class BadInput(Refusal):
 
     code = "rules.bad-input"
     zh = "第{row}行的“{column}”不符合约定：{why}。"
+
+
+class BadManifest(Refusal):
+    """The manifest of the strategy cannot be used: {why}. Mend it and publish it anew; nothing was changed."""
+
+    code = "rules.bad-manifest"
+    zh = "策略清单不可用：{why}。"
