@@ -101,15 +101,18 @@ def serve(mode: str, at: str, speed: int, tick_s: int, driver_key: Path | None, 
 @click.option("--seed", type=int, default=7, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the book.")
 @click.option("--truth", is_flag=True, help="Also write the folder truth/, for evaluation only.")
-def histories(people: int, months: int, seed: int, out: Path, *, truth: bool) -> None:
+@click.option("--only-tables", is_flag=True, help="Only the five tables of derived variables, the fetches and the outcomes.")
+def histories(people: int, months: int, seed: int, out: Path, *, truth: bool, only_tables: bool) -> None:
     """Write a former lender's book: what a first scorecard may be fitted on, of other persons than those of any run."""
-    from puhui_town.people.histories import write_book
+    from puhui_town.people.histories import write_book, write_tables
 
     def tell(done: int, of: int) -> None:
         if done % 50 == 0 or done == of:
             click.echo(f"\r{done}/{of} people", nl=done == of, err=True)
 
-    counts = write_book(out, seed, people, months, truth=truth, tell=tell)
+    if only_tables and truth:
+        raise click.UsageError("--truth goes with the whole book, not with --only-tables")
+    counts = write_tables(out, seed, people, months, tell=tell) if only_tables else write_book(out, seed, people, months, truth=truth, tell=tell)
     click.echo(json.dumps(counts))
 
 

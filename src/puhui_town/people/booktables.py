@@ -1,5 +1,6 @@
 """The book in the form of derived variables: a Parquet file for each of the five tables, `fetches.parquet`, `outcomes.parquet`.
 
+The words of the columns are those of such tables everywhere (a wage is `salary`, a mandate `auto_debit`), as an adapter of each source gives them.
 Times are int64 microseconds since 1970 UTC. Every row was known by the newest application of its person; what a variable may see of it
 is cut by `known_time` and `as_of`, as ever.
 """
@@ -49,7 +50,18 @@ TABLES = ("bureau", "txn", "app", "repayment", "device")
 CONSENTS = {"bureau": "bureau-report", "txn": "financial-account", "device": "device"}
 _WEEKDAYS = np.array(["mon", "tue", "wed", "thu", "fri", "sat", "sun"])
 _BANDS = np.array(["night", "morning", "afternoon", "evening"])
-_PAGES = ("home", "consent", "identity", "bind", "apply", "quote", "cost_table", "sign")
+_ON_THE_WAY = ("home", "identity", "apply", "cost_table", "contract")
+_BETWEEN = ("home", "profile", "service", "repay", "apply", "cost_table")
+_ON_A_PAGE = ("open", "login", "view", "scroll", "click", "input", "submit", "leave")
+_BOUGHT = ("food", "food", "transport", "shopping", "utility", "entertainment", "food", "education", "travel", "rent", "shopping", "other")
+"""What a payment to each counterparty is for."""
+_TYPES = {"wage": "salary", "withdrawal": "cash", "failed_debit": "repayment", "receive": "other"}
+_CHANNELS = {"qr": "app", "online": "app", "transit": "card", "atm": "card", "app": "app", "counter": "counter", "helper": "counter"}
+_LENDERS = {"bank": "bank", "card": "bank", "consumer_finance": "consumer_finance", "micro_loan": "microloan"}
+_REASONS = {"loan_application": "loan_approval", "card_application": "card_approval", "post_loan": "post_loan"}
+_CLASSES = {"1": "special_mention", "2": "special_mention", "3": "substandard", "4": "substandard", "5": "doubtful", "6": "doubtful", "7": "loss", "B": "loss"}
+_PRODUCTS = {"farm_inputs": "farm", "repairs": "business", "appliances": "purchase", "phone": "purchase", "daily": "revolving"}
+_ODD = 2_654_435_761
 GROUP_ROWS = 120_000
 Columns = dict[str, list[Any]]
 
@@ -123,13 +135,26 @@ def _txn(borrower: Borrower) -> Columns:
             columns["amount"] += rows.amount_fen[cut].tolist()
             columns["balance"] += rows.balance_fen[cut].tolist() if rows.balance_fen.size else [None] * size
             columns["direction"] += ["in" if into[k] else "out" for k in of]
-            columns["type"] += [kinds[k] for k in of]
-            columns["channel"] += [tags[k]["channel"][x] if "channel" in tags[k] else None for k, (x, _) in zip(of, pairs, strict=True)]
+            columns["type"] += [_type(kinds[k], x, y) for k, (x, y) in zip(of, pairs, strict=True)]
+            columns["channel"] += [_channel(kinds[k], tags[k], x) for k, (x, _) in zip(of, pairs, strict=True)]
             columns["counterparty"] += [_counterparty(tags[k], x, y) for k, (x, y) in zip(of, pairs, strict=True)]
             bands, days = _bands(rows.at_s[cut])
             columns["hour_band"] += bands
             columns["weekday"] += days
     return columns
+
+
+def _type(kind: str, first: int, second: int) -> str:
+    """A payment is for what its counterparty sells; a transfer to one's own people is for rent where it always goes the same way."""
+    if kind == "pay":
+        return _BOUGHT[second]
+    return ("rent" if first == 0 and second <= 0 else "other") if kind == "transfer" else _TYPES[kind]
+
+
+def _channel(kind: str, tags: dict[str, tuple[str, ...]], first: int) -> str | None:
+    if kind in {"wage", "transfer", "receive"}:
+        return "transfer"
+    return _CHANNELS[tags["channel"][first]] if "channel" in tags else None
 
 
 def _counterparty(tags: dict[str, tuple[str, ...]], first: int, second: int) -> str | None:
@@ -149,7 +174,6 @@ def _device(borrower: Borrower) -> Columns:
     if not borrower.records.has("device"):
         return columns
     person = borrower.person
-    changes = ("open", "install", "new_device", "moved_cell")
     phones = person.phones
     for rows, low, high in borrower.records.stretches("device", *_window(borrower)):
         cut = slice(low, high)
@@ -163,13 +187,32 @@ def _device(borrower: Borrower) -> Columns:
         columns["revision"] += rows.revision[cut].tolist()
         columns["age_days"] += [day % 700 for day in seen]
         columns["distance_km"] += [cell * 3 if k == 3 else None for k, cell in zip(of, cells, strict=True)]
-        columns["os"] += [phones[0].os] * size
-        columns["change"] += [changes[k] for k in of]
-        columns["network"] += ["slow" if phones[0].slow > 0.1 and day % 5 == 0 else "mobile" if day % 3 else "wifi" for day in seen]
+        columns["os"] += [_system(phones[0].model)] * size
+        columns["change"] += [_change(k, cell, at) for k, cell, at in zip(of, cells, rows.event_id[cut].tolist(), strict=True)]
+        columns["network"] += ["other" if phones[0].slow > 0.1 and day % 5 == 0 else _network(phones[0].memory_mb) if day % 3 else "wifi" for day in seen]
         columns["device"] += [f"{phones[0].device_id}-{new}" if new else phones[k % len(phones)].device_id for k, new in zip(of, fresh, strict=True)]
-        columns["city"] += [person.living.place_code[:4]] * size
+        columns["city"] += [(person.home if k == 3 and cell == 5 else person.living).place_code[:4] for k, cell in zip(of, cells, strict=True)]
         columns["address"] += [f"{person.living.place_code}-{cell}" if k == 3 else None for k, cell in zip(of, cells, strict=True)]
     return columns
+
+
+def _system(model: str) -> str:
+    return "harmony" if model.startswith("HW") else "android"
+
+
+def _network(memory_mb: int) -> str:
+    return "5g" if memory_mb >= 6144 else "4g"
+
+
+def _change(kind: int, cell: int, event_id: int) -> str:
+    """A new set is first seen; sometimes an application brings a new system, a move a new card; the farthest cell is another city."""
+    if kind == 2:
+        return "first_seen"
+    if kind == 1:
+        return "os_update" if event_id % 9 == 0 else "seen"
+    if kind == 3 and cell == 5:
+        return "city_change"
+    return ("sim_change", "number_change")[event_id // 97 % 2] if event_id % 97 == 0 else "seen"
 
 
 def _bureau(borrower: Borrower) -> Columns:
@@ -181,10 +224,10 @@ def _bureau(borrower: Borrower) -> Columns:
     rows: list[tuple[int, dict[str, Any]]] = []
     for one in borrower.debt.inquiries:
         if one.at < last:
-            rows.append((_us(one.at), {"kind": "inquiry", "reason": one.reason, "lender": one.lender_kind}))
+            rows.append((_us(one.at), {"kind": "inquiry", "reason": _REASONS[one.reason], "lender": _LENDERS[one.lender_kind]}))
     for seen in borrower.debt.as_of(last)[0]:
         account = seen.account
-        same = {"lender": account.lender_kind, "organization": account.account, "limit": account.credit_fen, "term_months": account.months or None}
+        same = {"lender": _LENDERS[account.lender_kind], "organization": account.account, "limit": account.credit_fen, "term_months": account.months or None}
         rows.append((_end_of(account.opened), {"kind": "opening", **same}))
         for m, code in enumerate(account.states[: (last.year - account.opened.year) * 12 + last.month - account.opened.month]):
             late = int(code) if code.isdigit() else 8 if code == "B" else 0
@@ -192,12 +235,12 @@ def _bureau(borrower: Borrower) -> Columns:
             balance = account.credit_fen * max(account.months - paid, 0) // account.months if account.months else int(account.credit_fen * account.used)
             overdue = min(balance, late * (account.credit_fen // account.months if account.months else balance // 10))
             month_end = month_start_before(account.opened, m + 1) - timedelta(days=1)
-            rows.append((_end_of(month_end), {"kind": "month", "class": code, "overdue_days": 30 * late, "balance": 0 if code == "C" else balance,
+            rows.append((_end_of(month_end), {"kind": "status", "class": _CLASSES.get(code, "normal"), "overdue_days": 30 * late, "balance": 0 if code == "C" else balance,
                                               "overdue": overdue, **same}))  # fmt: skip
     rows.sort(key=lambda row: row[0])
     for k, (at, values) in enumerate(rows):
         if at < _us(last):
-            _row(columns, borrower.person.n, k, at, at + 5 * 86_400_000_000 if values["kind"] == "month" else at, values)
+            _row(columns, borrower.person.n, k, at, at + 5 * 86_400_000_000 if values["kind"] == "status" else at, values)
     return columns
 
 
@@ -213,23 +256,31 @@ def _row(columns: Columns, person: int, event_id: int, at: int, known: int, valu
 
 
 def _app(borrower: Borrower) -> Columns:
-    """What the person did on the other lender's pages on the way to each application."""
+    """What the person did on the other lender's pages: looking around in the three months before each application, and on the way to it."""
     columns: Columns = {field.name: [] for field in SCHEMAS["app"]}
-    traits = borrower.person.traits
-    k = 0
+    person, visits = borrower.person, list[tuple[int, int, bool]]()
     for one in borrower.applications:
-        begin = _us(one.applied_at) - 900_000_000
-        session = f"s{borrower.person.n}-{one.need.k}"
-        network = "slow" if one.need.dice[3] < borrower.person.phones[0].slow else "mobile" if one.need.dice[4] < 0.6 else "wifi"
-        band = _BANDS[min(one.applied_at.hour // 6, 3)].item()
-        for step, page in enumerate(_PAGES[:5]):
-            duration = int(8_000 * (1 + step % 3) * (1.4 - 0.2 * max(-2.0, min(2.0, traits.digital))) * (0.5 + one.need.dice[5]))
-            for event in ("open", "leave"):
-                begin += duration * 1000 if event == "leave" else 1_000_000
-                values = {"duration_ms": duration if event == "leave" else None, "step": step, "event": event, "page": page, "network": network,
-                          "hour_band": band, "session": session}  # fmt: skip
-                _row(columns, borrower.person.n, k, begin, begin, values)
-                k += 1
+        begin = _us(one.applied_at)
+        dice = (person.n * _ODD + one.need.k * 97) % 2**32
+        looks = 2 + dice % 7
+        visits += [(begin - 86_400_000_000 * (1 + (dice >> look) % 90) - 3_600_000_000 * ((dice >> 2 * look) % 18), dice >> look, False) for look in range(looks)]
+        visits.append((begin - 900_000_000, dice, True))
+    k = 0
+    for begin, dice, applies in sorted(visits):
+        pages = _ON_THE_WAY if applies else tuple(_BETWEEN[(dice >> place) % len(_BETWEEN)] for place in range(2 + dice % 3))
+        network = "other" if dice % 100 < 100 * person.phones[0].slow else _network(person.phones[0].memory_mb) if dice % 5 < 3 else "wifi"
+        band = _BANDS[(begin // 1_000_000 + CHINA_S) % 86_400 // 21_600].item()
+        at = begin
+        for step, page in enumerate(pages):
+            for place, event in enumerate(_ON_A_PAGE):
+                if event not in {"open", "leave"} and (dice >> (step + place)) % 3 == 0:
+                    continue
+                spent = int((600 + (dice >> place) % 4_000) * (1.4 - 0.2 * max(-2.0, min(2.0, person.traits.digital))))
+                at += spent * 1000
+                values = {"duration_ms": None if event == "open" else spent, "step": step, "event": event, "page": page, "network": network,
+                          "hour_band": band, "session": f"s{person.n}-{k}"}  # fmt: skip
+                _row(columns, person.n, len(columns["person"]), at, at, values)
+        k += 1
     return columns
 
 
@@ -241,13 +292,15 @@ def _repayment(borrower: Borrower) -> Columns:
     for loan, one in enumerate(borrower.applications):
         for payment in one.payments:
             event_id = 100 * loan + payment.number
-            same = {"due": payment.due_fen, "product": f"m{one.need.months}", "loan": f"l{borrower.person.n}-{one.need.k}", "method": "mandate"}
+            same = {"due": payment.due_fen, "product": _PRODUCTS.get(one.need.purpose, "installment"), "loan": f"l{borrower.person.n}-{one.need.k}"}
             on_due = payment.paid == payment.due
             found.append((_end_of(payment.due), event_id, 0, {**same, "paid": payment.due_fen if on_due else 0, "late_days": 0,
-                                                             "status": "paid" if on_due else "unpaid"}))  # fmt: skip
+                                                             "status": "on_time" if on_due else "missed", "method": "auto_debit"}))  # fmt: skip
             if payment.paid is not None and not on_due:
                 late = (payment.paid - payment.due).days
-                found.append((_end_of(payment.paid), event_id, 1, {**same, "paid": payment.due_fen, "late_days": late, "status": "paid_late"}))
+                by_hand = ("wallet", "transfer", "card", "auto_debit")[(borrower.person.n + payment.number) % 4]
+                paid = {"paid": payment.due_fen, "late_days": max(late, 0), "status": "late" if late > 0 else "early", "method": by_hand}
+                found.append((_end_of(payment.paid), event_id, 1, {**same, **paid}))
     due_at = {event_id: at for at, event_id, revision, _ in found if revision == 0}
     for known, event_id, revision, values in sorted(found, key=lambda row: row[:3]):
         if known < last:

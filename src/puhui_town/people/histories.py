@@ -221,6 +221,23 @@ def _close_month(months: list[Month], month: Month) -> None:
         months.append(month)
 
 
+def write_tables(out: Path, seed: int | str, people: int, months: int, *, a: Assumptions | None = None, tell: Tell | None = None) -> dict[str, int]:
+    """Write only the five tables, the fetches and the outcomes, and give how many people and applications there are."""
+    from puhui_town.people.booktables import TableWriter
+
+    out.mkdir(parents=True, exist_ok=True)
+    counts = {"people": 0, "applications": 0}
+    with TableWriter(out) as tables:
+        for borrower in book_of(seed, people, months, a):
+            tables.add(borrower)
+            borrower.records.forget()
+            counts["people"] += 1
+            counts["applications"] += len(borrower.applications)
+            if tell is not None:
+                tell(borrower.person.n + 1, people)
+    return counts
+
+
 def write_book(out: Path, seed: int | str, people: int, months: int, *, truth: bool = False, a: Assumptions | None = None,
                tell: Tell | None = None) -> dict[str, int]:  # fmt: skip
     """Write the book's files into a folder and give their row counts. `truth` also writes the folder `truth/`, for evaluation only."""

@@ -34,6 +34,34 @@ def instant_us(what: str, value: object) -> int:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Coded:
+    """A column of texts: code 0 is null, code k the k-th of `values`."""
+
+    codes: NDArray[np.int32]
+    values: tuple[str, ...]
+
+    def texts(self) -> list[str | None]:
+        """Give the entries themselves."""
+        words = (None, *self.values)
+        return [words[code] for code in self.codes.tolist()]
+
+    def after(self, other: "Coded") -> "Coded":
+        """Give the other's entries, then these."""
+        moved = np.where(self.codes > 0, self.codes + len(other.values), 0)
+        return Coded(np.concatenate((other.codes, moved)).astype(np.int32), other.values + self.values)
+
+    def by(self, listed: Sequence[str]) -> "Coded":
+        """Code anew: the listed values in their order, whether there or not, then the others that are there, in the order of their code points."""
+        present, inverse = np.unique(self.codes, return_inverse=True)
+        texts = [None if code == 0 else self.values[code - 1] for code in present.tolist()]
+        known = {value: place for place, value in enumerate(listed, 1)}
+        others = sorted({text for text in texts if text is not None and text not in known})
+        known.update({value: place for place, value in enumerate(others, len(listed) + 1)})
+        fresh = np.array([0 if text is None else known[text] for text in texts], np.int32)
+        return Coded(fresh[inverse] if len(present) else self.codes, (*listed, *others))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Raw:
     """The checked columns of one table, in the order they came: one array or list entry a row."""
 
@@ -44,11 +72,11 @@ class Raw:
     retracted: Bools
     values: Ints
     ok: Bools
-    texts: tuple[list[str | None], ...]
+    texts: tuple[Coded, ...]
 
     def take(self, index: NDArray[np.intp]) -> "Raw":
         """Give the rows at these places."""
-        texts = tuple([column[place] for place in index] for column in self.texts)
+        texts = tuple(Coded(column.codes[index], column.values) for column in self.texts)
         whole = (self.event_id, self.event_time, self.known_time, self.revision)
         ids, times, known, revisions = (array[index] for array in whole)
         return Raw(ids, times, known, revisions, self.retracted[index], self.values[:, index], self.ok[:, index], texts)
@@ -57,7 +85,7 @@ class Raw:
         """Give the other's rows, then these."""
         pairs = ((getattr(other, name), getattr(self, name)) for name in ("event_id", "event_time", "known_time", "revision", "retracted"))
         ids, times, known, revisions, retracted = (np.concatenate(pair) for pair in pairs)
-        texts = tuple([*before, *after] for before, after in zip(other.texts, self.texts, strict=True))
+        texts = tuple(after.after(before) for before, after in zip(other.texts, self.texts, strict=True))
         values, ok = np.concatenate((other.values, self.values), axis=1), np.concatenate((other.ok, self.ok), axis=1)
         return Raw(ids, times, known, revisions, retracted.astype(np.bool_), values, ok, texts)
 
@@ -126,6 +154,10 @@ def _whole(table: Table, name: str, column: Any) -> tuple[Ints, Bools]:
     """Give int64 (0 where null) and which are not null."""
     if hasattr(column, "to_numpy") and hasattr(column, "null_count"):
         column = _from_arrow(table, name, column)
+        if hasattr(column, "null_count") and column.null_count < len(column):
+            column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+            whole, _ = _whole(table, name, column.fill_null(0).to_numpy(zero_copy_only=False))
+            return whole, np.asarray(column.is_valid().to_numpy(zero_copy_only=False), np.bool_)
     if isinstance(column, np.ndarray) and not isinstance(column, np.ma.MaskedArray) and column.dtype != np.object_:
         if column.ndim != 1 or column.dtype.kind not in "iu":
             if column.size == 0 and column.ndim == 1:
@@ -194,23 +226,39 @@ def _yes_no(table: Table, name: str, column: Any) -> Bools:
     return np.array(entries, np.bool_)
 
 
-def read_texts(table: str, name: str, column: Any) -> list[str | None]:
-    """Give a column of texts; an empty text is null. Raises: MissingColumn (an entry is no text)."""
+def read_texts(table: str, name: str, column: Any) -> Coded:
+    """Read a column of texts; an empty text is null. Raises: MissingColumn (an entry is no text)."""
+    if hasattr(column, "to_numpy") and hasattr(column, "null_count"):
+        coded = _arrow_texts(column)
+        if coded is not None:
+            return coded
     entries = plain_list(column)
-    for entry in set(map(type, entries)):
-        if entry is not type(None) and not issubclass(entry, str):
-            raise MissingColumn(table=table, column=name, why=f"an entry is {entry.__name__}, not a text")
+    for kind in set(map(type, entries)):
+        if kind is not type(None) and not issubclass(kind, str):
+            raise MissingColumn(table=table, column=name, why=f"an entry is {kind.__name__}, not a text")
+    values = tuple(dict.fromkeys(str(entry) for entry in entries if entry))
     try:
-        for entry in {entry for entry in entries if entry}:
-            entry.encode()
+        for value in values:
+            value.encode()
     except UnicodeEncodeError as wrong:
         raise MissingColumn(table=table, column=name, why="an entry is no Unicode text") from wrong
-    return [str(entry) if entry else None for entry in entries]
+    known: dict[str | None, int] = {value: place for place, value in enumerate(values, 1)}
+    return Coded(np.array([known.get(entry, 0) for entry in entries], np.int32), values)
 
 
-def text_codes(listed: Sequence[str], texts: Sequence[str | None]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Code texts: 0 null, then the listed values in their order, then the others in the order of their code points; give those too."""
-    known = {value: place for place, value in enumerate(listed, 1)}
-    others = tuple(sorted({text for text in texts if text is not None and text not in known}))
-    known.update({value: place for place, value in enumerate(others, len(listed) + 1)})
-    return np.array([0 if text is None else known[text] for text in texts], np.int32), others
+def _arrow_texts(column: Any) -> Coded | None:
+    """Read an Arrow column of texts by its dictionary; None if it is none."""
+    import pyarrow as pa
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return None
+    if hasattr(column, "chunks"):
+        column = pa.concat_arrays([chunk.dictionary_encode() for chunk in column.chunks]) if column.num_chunks else pa.array([], kind)
+    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    values = coded.dictionary.to_pylist()
+    places = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64) + 1
+    blank = [place for place, value in enumerate(values, 1) if not value]
+    if blank:
+        places[np.isin(places, blank)] = 0
+    return Coded(places.astype(np.int32), tuple(value or "" for value in values))

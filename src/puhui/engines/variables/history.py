@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from puhui.engines.variables import blob as bytes_of
 from puhui.engines.variables.catalogue import Catalogue
-from puhui.engines.variables.columns import Bools, Columns, Ints, Raw, instant_us, plain_list, read_columns, read_texts, text_codes
+from puhui.engines.variables.columns import Bools, Coded, Columns, Ints, Raw, instant_us, plain_list, read_columns, read_texts
 from puhui.engines.variables.refusals import MissingColumn, NoFetch, NoSuchTable, TooManyRows, TwoTruths
 from puhui.engines.variables.tables import MOST_ROWS, Table
 
 Codes = NDArray[np.int32]
 Person = int | str
+NOWHERE: NDArray[np.intp] = np.zeros(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,14 @@ class Rows:
 
     def raw(self, table: Table) -> Raw:
         """Give the rows as columns again."""
-        texts = []
-        for place, name in enumerate(table.texts):
-            words = (None, *table.category.get(name, ()), *self.others[place])
-            texts.append([words[code] for code in self.codes[place].tolist()])
+        texts = [Coded(self.codes[place], (*table.category.get(name, ()), *self.others[place])) for place, name in enumerate(table.texts)]
         return Raw(self.event_id, self.event_time, self.known_time, self.revision, self.retracted, self.values, self.ok, tuple(texts))
 
 
 def rows_of(table: Table, raw: Raw) -> Rows:
     """Sort a person's rows, drop exact repeats, number events of several versions. Raises: TwoTruths, TooManyRows."""
-    coded = [text_codes(table.category.get(name, ()), texts) for name, texts in zip(table.texts, raw.texts, strict=True)]
-    codes = np.array([column for column, _ in coded], np.int32).reshape(len(coded), len(raw.event_id))
+    coded = [texts.by(table.category.get(name, ())) for name, texts in zip(table.texts, raw.texts, strict=True)]
+    codes = np.array([column.codes for column in coded], np.int32).reshape(len(coded), len(raw.event_id))
     order = np.lexsort((raw.revision, raw.known_time, raw.event_id, raw.event_time))
     state = [raw.event_id, raw.event_time, raw.known_time, raw.revision, raw.retracted.astype(np.int64), *raw.values, *raw.ok, *codes]
     version = np.lexsort((*reversed(state[4:]), raw.event_time, raw.revision, raw.known_time, raw.event_id))
@@ -81,8 +79,9 @@ def rows_of(table: Table, raw: Raw) -> Rows:
     order = order[~repeated[order]]
     if len(order) > MOST_ROWS:
         raise TooManyRows(table=table.name, rows=len(order), most=MOST_ROWS)
+    others = tuple(column.values[len(table.category.get(name, ())) :] for name, column in zip(table.texts, coded, strict=True))
     parts = (raw.event_id[order], raw.event_time[order], raw.known_time[order], raw.revision[order], raw.retracted[order])
-    return sorted_rows(*parts, raw.values[:, order], raw.ok[:, order], codes[:, order], tuple(others for _, others in coded))
+    return sorted_rows(*parts, raw.values[:, order], raw.ok[:, order], codes[:, order], others)
 
 
 def sorted_rows(event_id: Ints, event_time: Ints, known_time: Ints, revision: Ints, retracted: Bools, values: Ints, ok: Bools, codes: Codes,
@@ -186,7 +185,7 @@ class Histories(Sequence[History]):
         _check_names(catalogue, tables)
         asked = _asked(catalogue, fetches)
         raws: dict[str, Raw] = {}
-        places: dict[str, dict[Person, list[int]]] = {}
+        places: dict[str, dict[Person, NDArray[np.intp]]] = {}
         for table in catalogue.tables:
             columns = tables.get(table.name)
             if columns is None:
@@ -208,15 +207,15 @@ class Histories(Sequence[History]):
         return iter(self._histories)
 
 
-def _one(catalogue: Catalogue, person: Person, raws: dict[str, Raw], places: dict[str, dict[Person, list[int]]],
+def _one(catalogue: Catalogue, person: Person, raws: dict[str, Raw], places: dict[str, dict[Person, NDArray[np.intp]]],
          asked: dict[str, list[Fetch]]) -> History:  # fmt: skip
     read: dict[str, Rows | None] = {}
     fetches: dict[str, tuple[Fetch, ...]] = {}
     for table in catalogue.tables:
-        raw, own = raws.get(table.name), places.get(table.name, {}).get(person, [])
+        raw, own = raws.get(table.name), places.get(table.name, {}).get(person, NOWHERE)
         fetches[table.name] = _fetches(table, asked.get(table.name, ()))
-        if own or fetches[table.name] or (raw is not None and not table.consent):
-            rows = read_columns(table, {}) if raw is None else raw.take(np.array(own, np.intp))
+        if len(own) or fetches[table.name] or (raw is not None and not table.consent):
+            rows = read_columns(table, {}) if raw is None else raw.take(own)
             read[table.name] = rows_of(table, rows)
     return History(catalogue, read, fetches)
 
@@ -235,11 +234,14 @@ def _asked(catalogue: Catalogue, fetches: Columns | None) -> dict[Person, dict[s
 
 
 def _persons(table: str, columns: Columns) -> list[Person]:
-    entries = plain_list(_column(table, columns, "person"))
+    column = _column(table, columns, "person")
+    if isinstance(column, np.ndarray) and column.dtype.kind in "iu":
+        return list(column.tolist())
+    entries = plain_list(column)
     kinds = set(map(type, entries))
     if len(kinds) > 1 or not kinds <= {int, str}:
         raise MissingColumn(table=table, column="person", why="a person is a whole number or a text, the same everywhere")
-    return entries if int in kinds or not entries else [text or "" for text in read_texts(table, "person", entries)]
+    return entries if int in kinds or not entries else [text or "" for text in read_texts(table, "person", entries).texts()]
 
 
 def _column(table: str, columns: Columns, name: str) -> Any:
@@ -249,11 +251,13 @@ def _column(table: str, columns: Columns, name: str) -> Any:
         raise MissingColumn(table=table, column=name, why="it is not there") from wrong
 
 
-def _places(persons: list[Person]) -> dict[Person, list[int]]:
-    places: dict[Person, list[int]] = {}
-    for place, person in enumerate(persons):
-        places.setdefault(person, []).append(place)
-    return places
+def _places(persons: list[Person]) -> dict[Person, NDArray[np.intp]]:
+    """Give where the rows of each person lie."""
+    numbers: dict[Person, int] = {}
+    coded = np.fromiter((numbers.setdefault(person, len(numbers)) for person in persons), np.int64, len(persons))
+    order = np.argsort(coded, kind="stable")
+    ends = np.cumsum(np.bincount(coded, minlength=len(numbers)))
+    return {person: order[ends[number - 1] if number else 0 : ends[number]] for person, number in numbers.items()}
 
 
 def _fetches(table: Table, fetches: Sequence[Fetch]) -> tuple[Fetch, ...]:

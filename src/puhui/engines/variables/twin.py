@@ -58,11 +58,12 @@ def rows_of(history: History, table: Table) -> list[Row]:
     stored = history.tables[table.name]
     assert stored is not None
     raw = stored.raw(table)
+    texts = [column.texts() for column in raw.texts]
     return [
         Row(
             int(raw.event_id[i]), int(raw.event_time[i]), int(raw.known_time[i]), int(raw.revision[i]), bool(raw.retracted[i]),
             {name: int(raw.values[f, i]) if raw.ok[f, i] else None for f, name in enumerate(table.fields)},
-            {name: raw.texts[t][i] for t, name in enumerate(table.texts)},
+            {name: texts[t][i] for t, name in enumerate(table.texts)},
         )
         for i in range(len(stored))
     ]  # fmt: skip
