@@ -41,3 +41,32 @@ def test_a_catalogue_differs_from_itself_in_nothing(tmp_path):
     twin = tmp_path / "twin.toml"
     twin.write_text(variables.lending().to_toml(), encoding="utf-8")
     assert told("diff", str(twin), "--json") == {"added": [], "retired": [], "changed": []}
+
+
+def test_a_yaml_twin_differs_in_nothing_too(tmp_path):
+    twin = tmp_path / "twin.yaml"
+    twin.write_text(CliRunner().invoke(puhui, ["variables", "twin", "--as", "yaml"]).output, encoding="utf-8")
+    assert told("diff", str(twin), "--json") == {"added": [], "retired": [], "changed": []}
+
+
+def test_what_variables_cost_and_what_dropping_some_saves(tmp_path):
+    (tmp_path / "drop.txt").write_text("bureau.recency\n", encoding="utf-8")
+    words = ("--name", "txn.count.30d", "--name", "bureau.recency", "--price", "credit_bureau=300", "--drop", str(tmp_path / "drop.txt"), "--json")
+    said = told("cost", *words)
+    assert said["sources_fen"] == {"credit_bureau": 300, "wallet_statement": 0}
+    assert (said["sources_not_needed"], said["saved_fen"]) == (["credit_bureau"], 300)
+    refused = CliRunner().invoke(puhui, ["variables", "cost", "--name", "txn.count.30d", "--price", "credit_bureau=cheap"])
+    assert refused.exit_code != 0
+
+
+def test_variables_are_chosen_over_people_whose_outcome_is_known(tmp_path):
+    people = range(60)
+    rows = {"person": [*people, *people], "event_id": [*[1] * 60, *[2] * 60], "event_time": [DAY] * 120, "known_time": [DAY] * 120,
+            "due": [*[100] * 60, *[100 + person for person in people]], "paid": [None] * 120, "late_days": [*[0] * 60, *[person % 2 * 30 for person in people]],
+            "status": ["late"] * 120, "method": ["card"] * 120, "product": ["farm"] * 120, "loan": ["l"] * 120}  # fmt: skip
+    pq.write_table(pa.table(rows), tmp_path / "repayment.parquet")
+    outcomes = {"person": list(people), "as_of": [2 * DAY + person for person in people], "bad": [person % 2 == 1 for person in people]}
+    pq.write_table(pa.table(outcomes), tmp_path / "outcomes.parquet")
+    said = told("select", "--from", str(tmp_path), "--best", "3", "--out", str(tmp_path / "best.csv"), "--json")
+    assert (said["people"], said["bad"], said["chosen"]) == (60, 30, 3)
+    assert "late_days" in (tmp_path / "best.csv").read_text(encoding="utf-8").splitlines()[1]

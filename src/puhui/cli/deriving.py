@@ -91,20 +91,90 @@ def compute(*, folder: Path, as_of: str, names: tuple[str, ...], out: Path, as_j
 @click.argument("other", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @JSON
 def diff(*, other: Path, as_json: bool) -> None:
-    """Compare the shipped catalogue with OTHER, a later one's TOML twin: what is added, retired, changed."""
+    """Compare the shipped catalogue with OTHER, a later one's TOML or YAML twin: what is added, retired, changed."""
     from puhui.engines import variables
 
-    difference = variables.lending().diff(variables.from_toml(other.read_text(encoding="utf-8")))
+    read = variables.from_yaml if other.suffix in {".yaml", ".yml"} else variables.from_toml
+    difference = variables.lending().diff(read(other.read_text(encoding="utf-8")))
     told = {"added": list(difference.added), "retired": list(difference.retired), "changed": list(difference.changed)}
     _show(told if as_json else {word: len(names) for word, names in told.items()}, as_json=as_json)
 
 
-@variables_group.command("twin")
-def twin() -> None:
-    """Print the shipped catalogue's TOML twin."""
+@variables_group.command("cost")
+@click.option("--name", "names", multiple=True, help="A variable; may be given again. All declared ones if none is given.")
+@click.option("--names-from", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A file with a name a line.")
+@click.option("--drop", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A file with names a line: what would be saved without them.")
+@click.option("--price", "prices", multiple=True, metavar="SOURCE=FEN", help="What a fetch of a source costs; may be given again.")
+@JSON
+def cost(*, names: tuple[str, ...], names_from: Path | None, drop: Path | None, prices: tuple[str, ...], as_json: bool) -> None:
+    """Say what variables cost together: microseconds and bytes a person by table, the dearest groups, the sources that must be bought."""
     from puhui.engines import variables
 
-    click.echo(variables.lending().to_toml(), nl=False)
+    asked = (*names, *(_lines(names_from) if names_from else ()))
+    costs = variables.lending().cost(asked or None, prices=dict(map(_price, prices)))
+    dearest = sorted(costs.by_group().items(), key=lambda pair: -pair[1].us)[:10]
+    told: dict[str, Any] = {
+        "variables": len(costs.by_name), "us": round(costs.us, 2), "bytes": sum(one.bytes for one in costs.by_name.values()),
+        "by_table_us": {table: round(one.us, 2) for table, one in costs.by_table().items()},
+        "dearest_groups_us": {group: round(one.us, 3) for group, one in dearest}, "sources_fen": costs.by_source(),
+    }  # fmt: skip
+    if drop:
+        saved = costs.without(_lines(drop))
+        told |= {"saved_us": round(saved.us, 2), "saved_bytes": saved.bytes, "sources_not_needed": list(saved.sources), "saved_fen": saved.fen}
+    _show(told, as_json=as_json)
+
+
+@variables_group.command("select")
+@click.option("--from", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True,
+              help="One Parquet file a table, fetches.parquet, and outcomes.parquet (person, as_of, bad).")  # fmt: skip
+@click.option("--best", type=click.IntRange(1), default=300, show_default=True, help="How many variables to choose.")
+@click.option("--psi-max", type=click.FloatRange(min=0), default=0.25, show_default=True, help="How far a variable may drift between the two halves of the time.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The CSV file to write: name, iv, psi, people with a value.")
+@JSON
+def select(*, folder: Path, best: int, psi_max: float, out: Path, as_json: bool) -> None:
+    """Choose among all declared variables by information value and stability, over people whose outcome is known; the matrix is never held."""
+    import csv
+
+    from puhui.cli.choosing import people_of
+    from puhui.engines import variables
+    from puhui.engines.variables import selecting
+
+    plan = variables.lending().plan()
+    everybody = people_of(plan.catalogue, folder)
+    chosen = selecting.select(plan, selecting.spread(everybody, 400), everybody)
+    places = chosen.best(best, psi_max=psi_max)
+    with out.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("name", "iv", "psi", "people"))
+        writer.writerows((plan.names[at], f"{chosen.iv[at]:.6f}", f"{chosen.psi[at]:.6f}", int(chosen.present[at])) for at in places)
+    told = {
+        "people": sum(len(some.histories) for some in everybody), "bad": int(sum(some.is_bad.sum() for some in everybody)), "variables": len(plan),
+        "constant": int(chosen.is_constant.sum()), "copies": int((chosen.copy_of >= 0).sum()), "left": int(chosen.left.sum()), "chosen": len(places), "written": str(out),
+    }  # fmt: skip
+    _show(told, as_json=as_json)
+
+
+@variables_group.command("twin")
+@click.option("--as", "form", type=click.Choice(["toml", "yaml"]), default="toml", show_default=True)
+def twin(*, form: str) -> None:
+    """Print the shipped catalogue's TOML or YAML twin."""
+    from puhui.engines import variables
+
+    catalogue = variables.lending()
+    click.echo(catalogue.to_yaml() if form == "yaml" else catalogue.to_toml(), nl=False)
+
+
+def _lines(file: Path) -> list[str]:
+    return [line for line in file.read_text(encoding="utf-8").splitlines() if line]
+
+
+def _price(text: str) -> tuple[str, int]:
+    from puhui.foundation.refusals import BadField
+
+    source, _, fen = text.partition("=")
+    if not source or not fen.isdecimal():
+        raise BadField(field="--price", why="it reads SOURCE=FEN, such as credit_bureau=300")
+    return source, int(fen)
 
 
 def _show(told: dict[str, Any], *, as_json: bool) -> None:

@@ -68,6 +68,15 @@ def test_the_toml_twin_is_the_same_catalogue():
         variables.from_toml("[[table]]\nname = 'x'")
 
 
+def test_the_yaml_twin_is_the_same_catalogue():
+    again = variables.from_yaml(LENDING.to_yaml())
+    assert again.sha256 == LENDING.sha256
+    assert again.blocks == LENDING.blocks
+    for text in ("table: [", "- 1", "table:\n- name: x", "block: 3", ""):
+        with pytest.raises(BadDeclaration):
+            variables.from_yaml(text)
+
+
 def test_an_undeclared_name_is_read_but_has_no_ordinal():
     assert str(LENDING.parse("txn.count.33d")) == "txn.count.33d"
     assert LENDING.ordinal(LENDING.names[77]) == 77

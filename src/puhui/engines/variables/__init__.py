@@ -4,7 +4,7 @@ Words: table, variable, window, group, catalogue, history, plan. Pure: arrays an
 Keeps: a variable is its name; one kernel everywhere, equal to the last bit; what was not known at the instant asked about changes no bit.
 """
 
-from puhui.engines.variables.catalogue import Catalogue, Difference, Lineage, from_toml
+from puhui.engines.variables.catalogue import Catalogue, Difference, Lineage, from_toml, from_yaml
 from puhui.engines.variables.declaring import ALL, Declaration, each, only, over
 from puhui.engines.variables.history import Fetch, Histories, History
 from puhui.engines.variables.lending import lending
@@ -15,5 +15,5 @@ from puhui.engines.variables.tables import Table
 
 __all__ = [
     "ALL", "Catalogue", "Declaration", "Difference", "Fetch", "Histories", "History", "Lineage", "Missing", "Plan", "Table", "Variable",
-    "each", "from_toml", "lending", "only", "over",
+    "each", "from_toml", "from_yaml", "lending", "only", "over",
 ]  # fmt: skip

@@ -3,10 +3,10 @@
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from puhui.engines.variables import names as grammar
 from puhui.engines.variables.declaring import Block, Choice, Declaration, Part
@@ -16,6 +16,7 @@ from puhui.engines.variables.refusals import BadDeclaration, NoSuchVariable
 from puhui.engines.variables.tables import Table
 
 if TYPE_CHECKING:
+    from puhui.engines.variables.costing import Costs
     from puhui.engines.variables.plan import Plan
 
 MEANING = "puhui.variables 1"
@@ -141,6 +142,17 @@ class Catalogue:
         table = self._tables[variable.table]
         return Lineage(name, table.name, variable.columns, table.source, table.purpose, table.consent)
 
+    def cost(self, names: Iterable[str] | None = None, *, rows: Mapping[str, int] | None = None, prices: Mapping[str, int] | None = None) -> "Costs":
+        """Give what these variables cost together (all declared ones if none are given): kernel time, bytes, and prices of sources (fen a fetch).
+
+        Raises: NoSuchVariable.
+        """
+        from puhui.engines.variables.costing import ROWS, Costs
+
+        asked = {name: self.parse(name) for name in (self.names if names is None else names)}
+        sizes = {(table.name, column): len(values) for table in self.tables for column, values in table.category.items()}
+        return Costs(asked, {table.name: table.source for table in self.tables}, sizes, ROWS if rows is None else rows, prices or {})
+
     def diff(self, other: "Catalogue") -> Difference:
         """Compare with a later catalogue."""
         added = tuple(name for name in other.names if name not in self)
@@ -178,11 +190,37 @@ class Catalogue:
             lines += [f"{name} = {_toml(value)}" for name, value in block.facts().items()]
         return "\n".join(lines) + "\n"
 
+    def to_yaml(self) -> str:
+        """The catalogue as its YAML twin; `from_yaml` gives the same catalogue again."""
+        import yaml
+
+        data = {"table": [table.facts() for table in self.tables], "block": [block.facts() for block in self.blocks]}
+        text: str = yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=140)
+        return text
+
 
 def from_toml(text: str, *, lock: str = "") -> Catalogue:
     """Read a catalogue from its TOML twin. Raises: BadDeclaration."""
     try:
         data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as wrong:
+        raise BadDeclaration(what="the TOML twin", why=str(wrong)) from wrong
+    return _from_data(data, "the TOML twin", lock)
+
+
+def from_yaml(text: str, *, lock: str = "") -> Catalogue:
+    """Read a catalogue from its YAML twin. Raises: BadDeclaration."""
+    import yaml
+
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as wrong:
+        raise BadDeclaration(what="the YAML twin", why=str(wrong).replace("\n", " ")) from wrong
+    return _from_data(data, "the YAML twin", lock)
+
+
+def _from_data(data: Any, what: str, lock: str) -> Catalogue:
+    try:
         tables = {}
         for facts in data["table"]:
             words = {key: (pair[0], pair[1]) for key, pair in facts["words"].items()}
@@ -191,8 +229,8 @@ def from_toml(text: str, *, lock: str = "") -> Catalogue:
             table = Table(**shown, money=tuple(facts["money"]), category=category, entity=tuple(facts["entity"]), words=words)
             tables[table.name] = table
         blocks = tuple(_block(facts, tables) for facts in data["block"])
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, IndexError, AttributeError, ValueError) as wrong:
-        raise BadDeclaration(what="the TOML twin", why=f"{type(wrong).__name__}: {wrong}") from wrong
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, AssertionError) as wrong:
+        raise BadDeclaration(what=what, why=f"{type(wrong).__name__}: {wrong}") from wrong
     return Catalogue(Declaration(blocks), lock=lock)
 
 

@@ -126,6 +126,14 @@ def divergence(one: NDArray[np.int32], other: NDArray[np.int32]) -> Floats:
     return total
 
 
+def spread(everybody: Sequence[People], most: int) -> People:
+    """Give at most so many people, evenly from all, to cut bins by."""
+    step = max(1, -(-sum(len(some.histories) for some in everybody) // most))
+    places = [(some, at) for some in everybody for at in range(len(some.histories)) if (some.first + at) % step == 0]
+    bad, part = np.array([some.is_bad[at] for some, at in places], np.bool_), np.array([some.part[at] for some, at in places], np.int64)
+    return People([some.histories[at] for some, at in places], [int(some.as_of[at]) for some, at in places], bad, part)
+
+
 def select(plan: Plan, sample: People, everybody: Iterable[People], *, workers: int = 2) -> Selection:
     """Learn the bins from a sample, count everybody on threads, and report. Raises: as `Plan.one`."""
     sampled: Any = np.empty((len(sample.histories), len(plan)), np.float32)
