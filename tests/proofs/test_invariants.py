@@ -1,6 +1,7 @@
 """Corruptions planted one by one in a house in good order: each is found, and named by its number."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from whole_loop import Loop, Resident, whole_loop
 
@@ -8,9 +9,9 @@ from puhui.foundation.days import business_date
 from puhui.foundation.desk import Desk
 from puhui.foundation.work import HOUSE, Work
 from puhui.journeys import contact
-from puhui.proofs import invariants
+from puhui.proofs import crowd, invariants
 from puhui.proofs.invariants import INVARIANTS, House, broken
-from puhui.rooms import contacts, staff
+from puhui.rooms import contacts, customers, staff
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ CORRUPTIONS = (
     planted("a phone in the log", "update foundation.events set body = body || '{\"note\": \"12000000001\"}' where seq = 1", "I34"),
     planted("a reminder at night", "update contacts.attempts set at = date_trunc('day', at) + interval '19 hours', purpose = 'reminder'", "I36"),
     planted("a message past the gate", "delete from contacts.attempts", "I38"),
+    planted("a day's balance changed afterwards", "update ledger.day_balances set debit_fen = debit_fen + 1", "I64"),
     planted("a loan never reported", "delete from bureau.records where record_type = '110'", "I40"),
     planted("a bad mark nobody was told of", "update bureau.records set is_bad = true, state = 'accepted'", "I39"),
     planted("a contract signed after the money", "update agreements.tables set signed_at = signed_at + interval '1 year'", "I41"),
@@ -131,9 +133,20 @@ async def test_every_planted_corruption_is_found_and_named(desk: Desk):
                 missed[corruption.what] = sorted(left)
         assert missed == {}
         assert (await invariants.run(desk))["failed"] == [], "every corruption was taken back"
+        size = await crowd.multiply(desk, loans=5)
+        assert (size.copies, size.loans) == (4, 5)
+        desk.held.pop("invariants.ledger", None)
+        assert (await invariants.run(desk))["failed"] == [], "a house that was multiplied is in the same good order"
 
 
 def test_every_invariant_has_its_own_number_and_a_sentence():
     assert [one.number for one in INVARIANTS] == list(range(1, len(INVARIANTS) + 1))
     assert all(one.sentence.endswith(".") for one in INVARIANTS)
     assert len({one.sentence for one in INVARIANTS}) == len(INVARIANTS)
+
+
+def test_people_of_a_crowd_have_names_and_id_numbers_of_their_own():
+    numbers = [crowd.id_number(k) for k in range(0, 2_000_000, 997)]
+    assert len(set(numbers)) == len(numbers)
+    assert all(customers.id_number(number, today=date(2026, 9, 1)) for number in numbers[:50])
+    assert {number[:2] for number in numbers} == {"79"}, "no province has this code"

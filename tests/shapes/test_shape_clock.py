@@ -23,6 +23,7 @@ MAY_ASK = {
     "foundation/services.py": "the nonce of a request",
     "web/borrower/visit.py": "names of visits and devices, keys and salts of forms",
     "foundation/server.py": "a fresh folder name on the machine",
+    "web/portal/samples/partner.py": "a partner's own program: it runs there, not here",
 }
 DOORS = ("cli/", "proofs/")
 

@@ -209,6 +209,28 @@ def apply(*, seconds: int, per_s: int, seed: int, as_json: bool) -> None:
     show(told, as_json=as_json)
 
 
+@bench.command("console")
+@click.option("--loans", type=click.IntRange(1, 10_000_000), default=100_000, show_default=True, help="Loans in the database, at least.")
+@click.option("--people", type=click.IntRange(20, 10_000), default=200, show_default=True, help="People of the story that is multiplied.")
+@click.option("--months", type=click.IntRange(1, 24), default=4, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--verify/--no-verify", default=False, show_default=True, help="Try every invariant over the multiplied house; the slow twin tells each loan again.")
+@HOME
+@JSON
+def console_bench(*, loans: int, people: int, months: int, seed: int, verify: bool, home: Path | None, as_json: bool) -> None:
+    """Open every page of the staff console, with a hundred thousand loans in the database."""
+    from puhui.proofs import bench_console as proof
+    from puhui.web import app
+    from puhui.web.console.parts import SCREENS
+
+    paths = [screen.path for screen in SCREENS]
+    with _house(home) as (folder, _):
+        told = asyncio.run(
+            proof.run(folder, loans=loans, people=people, months=months, seed=seed, verify=verify, build=app.build, screens=paths)
+        )
+    show(told, as_json=as_json, is_good=not told["invariants_broken"])
+
+
 @bench.command("variables")
 @click.option("--people", type=click.IntRange(10, 100_000), default=1000, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True)

@@ -4,6 +4,7 @@ A key of the register is what a partner signs with. It is good from `since` on, 
 good in between, so nothing is refused while a partner changes over. Every process looks a key up when it first sees it and again every while.
 """
 
+import time
 from base64 import b64decode
 from datetime import timedelta
 from typing import Any
@@ -114,16 +115,18 @@ async def load_keys(desk: Desk) -> None:
         await _fill(desk, work)
 
 
-async def demand_in_force(desk: Desk, key: PublicKey) -> None:
-    """Raise UnknownKey if the register says that this key has ended or is not yet good; the register is read again every half minute."""
-    ends: dict[str, PartnerKey] = desk.held.get("register_keys", {})
-    read_ms: int = desk.held.get("register_read_ms", 0)
-    if desk.clock.real_ms() - read_ms > FRESH_S * 1000:
+async def demand_in_force(desk: Desk, key_id: str) -> None:
+    """Raise UnknownKey if the register says that this key has ended or is not yet good. A process reads the register again every half minute,
+    and at once for a key it has never seen.
+    """
+    known: dict[str, PartnerKey] = desk.held.get("register_keys", {})
+    is_old = time.monotonic() - desk.held.get("register_read_s", -FRESH_S) >= FRESH_S
+    if is_old or (key_id not in known and key_id not in desk.keyring.keys):
         await load_keys(desk)
-        ends = desk.held["register_keys"]
-    known = ends.get(key.key_id)
-    if known is not None and not known.is_in_force(desk.clock.now()):
-        raise UnknownKey(key_id=key.key_id)
+        known = desk.held["register_keys"]
+    key = known.get(key_id)
+    if key is not None and not key.is_in_force(desk.clock.now()):
+        raise UnknownKey(key_id=key_id)
 
 
 async def _fill(desk: Desk, work: Work) -> None:
@@ -131,7 +134,7 @@ async def _fill(desk: Desk, work: Work) -> None:
     for owner, one in found:
         desk.keyring.add(PublicKey.read(one.key_id, owner, one.alg, one.public_key))
     desk.held["register_keys"] = {one.key_id: one for _, one in found}
-    desk.held["register_read_ms"] = desk.clock.real_ms()
+    desk.held["register_read_s"] = time.monotonic()
     desk.held["listed_partners"] = await partners.listed_owners(work)
 
 

@@ -146,6 +146,17 @@ def _client(desk: Desk, listed: ListedPartner) -> Service:
     return desk.service(f"partner-{listed.partner_id}", base_url=listed.address, owner=listed.partner_id)
 
 
+async def delivery_log(desk: Desk, *, partner_id: str) -> dict[str, object]:
+    """Give a partner the newest events we had for it, with their state and tries; nothing that the events did not say."""
+    async with desk.work(HOUSE, durable=False) as work:
+        found, total = await channels.events_page(work, partner_id=partner_id, most=100)
+    shown = ("event_id", "kind", "seq", "state", "tries")
+    return {
+        "total": total,
+        "events": [{name: row[name] for name in shown} | {"subject": row["application_id"], "at": row["at"].isoformat()} for row in found],
+    }
+
+
 async def send_again(desk: Desk, event_id: str) -> None:
     """Let a parked event, and those behind it, go out again. Raises NotFound."""
     async with desk.work(HOUSE) as work:

@@ -304,4 +304,6 @@ INVARIANTS: tuple[Invariant, ...] = (
     # who did what, and what is shown
     Invariant(62, "The audit is one unbroken chain.", audit_is_whole),
     Invariant(63, "The boards equal a fresh fold of the log.", boards_follow),
+    # added later
+    Invariant(64, "What is kept of a closed day is what was posted on it.", of_ledger("ledger.day-balances-add-up")),
 )

@@ -165,9 +165,12 @@ left join bureau.notices n on n.customer_id = r.customer_id and n.loan_id = r.lo
 where r.is_bad and r.state in ('batched', 'accepted', 'rejected') and (n.told_at is null or n.told_at > b.made_at);
 
 -- name: loans_not_reported
+-- A loan's account is opened at the bureau once; who its borrower is (110) is told once a person, with his first loan.
 select l.customer_id, l.loan_id from ledger.loans l
 where l.standing <> 'void'
-  and (select count(*) from bureau.records r where r.customer_id = l.customer_id and r.loan_id = l.loan_id and r.record_type = '110') <> 1;
+  and ((select count(*) from bureau.records r where r.customer_id = l.customer_id and r.loan_id = l.loan_id
+        and r.record_type = '210' and r.report_time = '10') <> 1
+       or not exists (select 1 from bureau.records r where r.customer_id = l.customer_id and r.record_type = '110'));
 
 -- name: loans_without_signature
 -- A loan on the books has no signed contract of its hash, or the money was ordered before the signature.

@@ -172,6 +172,7 @@ class DisbursementReturned:
     customer_id: str
     loan_id: str
     code: str
+    application_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +217,7 @@ class LoanSettled:
     customer_id: str
     loan_id: str
     value_date: date
+    application_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from starlette.routing import Route
 
 from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import NotFound
-from puhui.web import borrower, callbacks, driver, openapi, ops, partners, site, staff
+from puhui.web import borrower, callbacks, driver, openapi, ops, partners, portal, site, staff
 from puhui.web.console import assets, gate, parts
 from puhui.web.wire import OurFault, plain, refused
 
@@ -23,6 +23,7 @@ def build(desk: Desk) -> Starlette:
             Route("/callbacks/{service}", callbacks.receive, methods=["POST"]),
             *partners.ROUTES,
             *staff.ROUTES,
+            *portal.ROUTES,
             *assets.ROUTES,
             *gate.routes(parts.SCREENS),
             Route("/driver/v1/clock/advance", driver.advance, methods=["POST"]),

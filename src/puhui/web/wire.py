@@ -19,6 +19,7 @@ from puhui.foundation.receipts import Receipt
 from puhui.foundation.refusals import BadField, Refusal
 from puhui.foundation.services import learn_keys
 from puhui.foundation.signing import PublicKey, UnknownKey, check_request, sign_reply
+from puhui.journeys import register
 from puhui.web.errors import as_bad_field, told
 
 BODY_MAX = 1 << 20
@@ -240,6 +241,7 @@ async def check(desk: Desk, request: Request, body: bytes) -> PublicKey:
             is_listed=lambda owner: is_listed(desk, owner),
         )
 
+    await register.demand_in_force(desk, request.headers.get("puhui-key", ""))
     try:
         return attempt()
     except UnknownKey:

@@ -41,6 +41,11 @@ class Application:
     place_kind: str = ""
     tier: int = 0
     county: str = ""
+    loan_id: str | None = None
+    paid_at: datetime | None = None
+    paid_fen: int = 0
+    returned_at: datetime | None = None
+    settled_on: date | None = None
 
 
 @dataclass(slots=True)
@@ -235,10 +240,14 @@ def _take_loan(sheets: Sheets, stored: Stored, event: object) -> None:
             row = sheets.loan(event.customer_id, event.loan_id)
             row.application_id, row.amount_fen, row.months = event.application_id, event.amount_fen, event.months
             row.value_date, row.paid_at, row.signed_at = event.value_date, stored.at, event.signed_at
+            of = sheets.application(event.customer_id, event.application_id)
+            of.loan_id, of.paid_at, of.paid_fen = event.loan_id, stored.at, event.amount_fen
         case told.PayOutFailed():
             sheets.day(business_date(stored.at)).failed_pay_outs += 1
         case told.DisbursementReturned():
             sheets.loan(event.customer_id, event.loan_id).returned_at = stored.at
+            if event.application_id:
+                sheets.application(event.customer_id, event.application_id).returned_at = stored.at
         case told.RepaymentPosted():
             _take_repayment(sheets, stored, event)
         case told.RepaymentReversed():
@@ -259,6 +268,8 @@ def _take_loan(sheets: Sheets, stored: Stored, event: object) -> None:
         case told.LoanSettled():
             row = sheets.loan(event.customer_id, event.loan_id)
             row.settled_on = event.value_date
+            if event.application_id:
+                sheets.application(event.customer_id, event.application_id).settled_on = event.value_date
             if stored.seq > row.stage_seq:
                 row.stage, row.days_late, row.overdue_fen, row.stage_seq = None, 0, 0, stored.seq
         case told.AssetClassChanged():

@@ -1,7 +1,7 @@
 """Looking closer: pages of the loans and applications behind a figure, how cohorts age, whom we reach. Every list is paged by the database."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from itertools import accumulate, pairwise
 
@@ -126,6 +126,9 @@ class Timing:
 
 
 GROUPS = ("rural", "county", "thin_file", "below_tier_2", "small_ticket", "all")
+PEOPLE = ("group", "entry_id", "over_seconds", "under_seconds")
+"""What narrows loans by their application alone."""
+BY_PEOPLE = (*PEOPLE, "small_fen", "tier_below")
 LOAN_SORTS = ("newest", "amount", "left", "late", "overdue")
 SECONDS = (0, 2, 5, 10, 30, 60, 300, 3600, None)
 
@@ -137,6 +140,10 @@ async def loans_page(work: Work, wanted: LoansWanted, *, sort: str = "newest", m
     if sort == "newest" and wanted == LoansWanted():
         rows = await SQL.loans_newest.rows(work, most=most, skip=skip)
         return [LoanLine(**row) for row in rows], int(await SQL.count_loans.value(work))
+    by_people = {name: given[name] for name in BY_PEOPLE}
+    if sort == "newest" and replace(wanted, **dict.fromkeys(PEOPLE)) == LoansWanted():
+        rows = await SQL.loans_by_people.rows(work, most=most, skip=skip, **by_people)
+        return [LoanLine(**row) for row in rows], int(await SQL.loans_by_people_count.value(work, **by_people))
     rows = await SQL.loans_page.rows(work, sort=sort, most=most, skip=skip, **given)
     return [LoanLine(**row) for row in rows], int(await SQL.loans_page_count.value(work, **given))
 

@@ -74,6 +74,7 @@ class Standing:
     """The book in one line."""
 
     paid_out: int
+    running: int
     settled: int
     in_arrears: int
     written_off: int
@@ -170,6 +171,7 @@ async def standing(work: Work) -> Standing:
 
 async def funding(work: Work) -> list[FunderLine]:
     """Give each funder's part of the loans paid out."""
+    await SQL.more_memory.run(work)
     return [FunderLine(**row) for row in await SQL.funding.rows(work)]
 
 

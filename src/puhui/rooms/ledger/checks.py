@@ -60,6 +60,10 @@ async def _closed_months_stay(work: Work) -> list[Failed]:
     return [Failed("ledger.closed-months-stay", dict(row)) for row in await store.SQL.postings_in_closed_months.rows(work)]
 
 
+async def _day_balances_add_up(work: Work) -> list[Failed]:
+    return [Failed("ledger.day-balances-add-up", dict(row)) for row in await store.SQL.day_balances_wrong.rows(work)]
+
+
 async def _rows_equal_the_fold(work: Work) -> list[Failed]:
     """Every loan's row equals a fresh fold of its events, and its legs' parts equal the legs of that fold."""
     failed: list[Failed] = []
@@ -166,6 +170,7 @@ CHECKS: tuple[Callable[[Work], Awaitable[list[Failed]]], ...] = (
     _only_the_cost_table_is_charged,
     _day_ends_follow,
     _closed_months_stay,
+    _day_balances_add_up,
     _rows_equal_the_fold,
     _books_equal_the_loans,
 )

@@ -139,6 +139,7 @@ async def close_day(work: Work, *, business_date: date) -> bool:
         raise PartitionsOpen(closed=closed, all=PARTITIONS, day=business_date.isoformat())
     is_new = bool(await store.SQL.close_day.run(work, business_date=business_date, closed_at=work.at))
     if is_new:
+        await store.SQL.add_day_balances.run(work, business_date=business_date)
         work.emit(events.BusinessDayClosed(NOBODY, business_date))
     return is_new
 

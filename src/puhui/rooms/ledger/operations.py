@@ -99,7 +99,7 @@ async def reverse_disbursement(work: Work, *, customer_id: str, loan_id: str, pa
     key = f"{payment_order_id}:returned"
     if not await _known(work, customer_id, loan_id, key):
         change = await _undo(work, customer_id, loan_id, f"{payment_order_id}:disbursed", key)
-        work.emit(events.DisbursementReturned(customer_id, loan_id, code))
+        work.emit(events.DisbursementReturned(customer_id, loan_id, code, change.loan.application_id))
         return view(change.loan, change.after)
     return await _view(work, customer_id, loan_id)
 
@@ -431,7 +431,7 @@ async def _tell_progress(work: Work, change: _Change) -> None:
     if before.days_late and not after.days_late:
         work.emit(events.LoanCaughtUp(change.loan.customer_id, change.loan.loan_id))
     if after.standing is Standing.SETTLED and before.standing is not Standing.SETTLED:
-        work.emit(events.LoanSettled(change.loan.customer_id, change.loan.loan_id, after.settled_on or work.today))
+        work.emit(events.LoanSettled(change.loan.customer_id, change.loan.loan_id, after.settled_on or work.today, change.loan.application_id))
 
 
 def payable_account(partner_id: str) -> tuple[str, str]:

@@ -287,3 +287,31 @@ group by d.business_date order by d.business_date desc limit :most offset :skip;
 
 -- name: count_day_ends
 select count(distinct business_date) from ledger.day_ends where partition = 0;
+
+-- name: add_day_balances
+insert into ledger.day_balances (business_date, account, owner, debit_fen, credit_fen)
+select p.business_date, line.account, line.owner, sum(greatest(line.fen, 0)), sum(greatest(-line.fen, 0))
+from ledger.postings p, unnest(p.accounts, p.owners, p.amounts_fen) as line (account, owner, fen)
+where p.business_date = :business_date
+group by p.business_date, line.account, line.owner;
+
+-- name: balances
+-- The trial balance from what is kept of closed days, and the lines of the days since.
+select account, owner, sum(debit_fen)::bigint as debit_fen, sum(credit_fen)::bigint as credit_fen, sum(debit_fen - credit_fen)::bigint as balance_fen
+from (
+    select account, owner, debit_fen, credit_fen from ledger.day_balances where business_date <= :as_of::date
+    union all
+    select line.account, line.owner, greatest(line.fen, 0), greatest(-line.fen, 0)
+    from ledger.postings p, unnest(p.accounts, p.owners, p.amounts_fen) as line (account, owner, fen)
+    where p.business_date <= :as_of::date
+      and p.business_date > coalesce((select max(business_date) from ledger.closed_days where business_date <= :as_of::date), '-infinity')
+) as each group by account, owner order by account, owner;
+
+-- name: day_balances_wrong
+-- What is kept of a closed day and what its postings add up to disagree.
+select business_date, account, owner, kept.debit_fen as kept_debit_fen, posted.debit_fen, kept.credit_fen as kept_credit_fen, posted.credit_fen
+from ledger.day_balances kept full join (
+    select p.business_date, line.account, line.owner, sum(greatest(line.fen, 0))::bigint as debit_fen, sum(greatest(-line.fen, 0))::bigint as credit_fen
+    from ledger.postings p join ledger.closed_days c using (business_date), unnest(p.accounts, p.owners, p.amounts_fen) as line (account, owner, fen)
+    group by p.business_date, line.account, line.owner) posted using (business_date, account, owner)
+where (kept.debit_fen, kept.credit_fen) is distinct from (posted.debit_fen, posted.credit_fen);

@@ -190,6 +190,14 @@ async def trial_balance(work: Work, as_of: date) -> list[TrialLine]:
     ]
 
 
+async def balances(work: Work, as_of: date) -> list[TrialLine]:
+    """Give the same as `trial_balance`, from what is kept of closed days: quick, whatever the books hold."""
+    return [
+        TrialLine(row["account"], row["owner"], chart()[row["account"]].kind, row["debit_fen"], row["credit_fen"], row["balance_fen"])
+        for row in await store.SQL.balances.rows(work, as_of=as_of)
+    ]
+
+
 async def cash(work: Work, as_of: date) -> dict[str, int]:
     """Give what each of our accounts at the rail holds by our books, in fen."""
     return {line.owner: line.balance_fen for line in await trial_balance(work, as_of) if line.account == "cash"}

@@ -135,7 +135,7 @@ async def orders_page(
 
 
 async def orders_by_state(work: Work) -> list[Mapping[str, Any]]:
-    """Count the orders and their money by state."""
+    """Count the orders by state."""
     return [dict(row) for row in await store.SQL.orders_by_state.rows(work)]
 
 

@@ -134,4 +134,4 @@ order by ordered_at desc, payment_order_id limit :most offset :skip;
 select count(*) from payments.orders where (:state::text is null or state = :state) and (:purpose::text is null or purpose = :purpose);
 
 -- name: orders_by_state
-select state, count(*) as orders, sum(amount_fen)::bigint as amount_fen from payments.orders group by state order by state;
+select state, count(*) as orders from payments.orders group by state order by state;

@@ -440,7 +440,7 @@ async def books(visit: Visit) -> Sheet:
     """Show the trial balance at the end of a day; it adds up to zero, and says so."""
     async with visit.reading() as work:
         day = visit.day("on") or work.today
-        lines = await ledger.trial_balance(work, day)
+        lines = await ledger.balances(work, day)
         closed = await ledger.closed_until(work)
     total = sum(line.balance_fen for line in lines)
     rows = [{**row, "ledger_account": row["account"]} for row in rows_of(lines)]

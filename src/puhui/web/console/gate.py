@@ -7,6 +7,7 @@ session and a key, so that a second press does nothing again. No process keeps a
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -29,6 +30,8 @@ from puhui.web.wire import Reply, once, read_body, reply_to, texts_of
 COOKIE, LOOK = "puhui_staff", "puhui_look"
 HOME, LOG_IN = "/console", "/console/login"
 FORM_MAX = 64 << 10
+PAGES = count(1)
+"""Numbers the pages of this process, so that two forms of one instant have keys of their own."""
 FORM = "application/x-www-form-urlencoded"
 SAFE = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
@@ -254,7 +257,7 @@ def _is_secure(desk: Desk) -> bool:
 
 def _frame(visit: Visit, request: Request, *, is_known: bool = True) -> Frame:
     csrf = csrf_of(visit.desk, request.cookies.get(COOKIE, "")) if is_known else ""
-    return Frame(visit, csrf, f"f{visit.desk.clock.real_ms():x}", is_known)
+    return Frame(visit, csrf, f"f{visit.desk.clock.real_ms():x}-{next(PAGES)}", is_known)
 
 
 def _stranger(request: Request) -> Frame:

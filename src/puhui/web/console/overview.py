@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from puhui.rooms import boards, payments
-from puhui.rooms.boards import Cohort, FunderLine, LoansWanted, MoneyLine, Slice, StageLine
+from puhui.rooms.boards import Cohort, FunderLine, MoneyLine, Slice, StageLine
 from puhui.rooms.staff import Duty
 from puhui.web.console import charts
 from puhui.web.console.blocks import Chart, Column, Figure, Figures, Sheet, Table
@@ -27,7 +27,6 @@ async def overview(visit: Visit) -> Sheet:
         ever = await boards.funnel(work)
         standing = await boards.standing(work)
         speed = await boards.speed(work, since=began - timedelta(days=29))
-        _, running = await boards.loans_page(work, LoansWanted(standing="running"), most=1)
         money = await boards.money(work, since=today - timedelta(days=DAYS_SHOWN - 1))
         slices, stages = await boards.tap_to_money(work), await boards.arrears(work)
         cohorts, funders = await boards.vintages(work, today=today), await boards.funding(work)
@@ -40,7 +39,7 @@ async def overview(visit: Visit) -> Sheet:
         Figure("applications-ever", ever.received, href=APPLICATIONS),
         Figure("approved", ever.offered * 1_000_000 // decided if decided else None, "ppm", address(APPLICATIONS, outcome="offer"), "approved-note"),
         Figure("paid-out", standing.paid_out_fen, "yuan", LOANS, f"{standing.paid_out:,}"),
-        Figure("running", running, "count", address(LOANS, standing="running")),
+        Figure("running", standing.running, "count", address(LOANS, standing="running")),
         Figure("in-arrears", standing.in_arrears, "count", address(LOANS, standing="late"), tone="warn" if standing.in_arrears else ""),
         Figure("written-off", standing.written_off_fen, "yuan", address(LOANS, standing="written_off"), f"{standing.written_off:,}"),
         Figure("unknown-payments", len(unknown), "count", "/console/payments" if visit.may(Duty.SEE_BOOKS) else "", tone="bad" if unknown else "good"),
