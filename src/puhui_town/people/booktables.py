@@ -57,8 +57,13 @@ _BOUGHT = ("food", "food", "transport", "shopping", "utility", "entertainment", 
 """What a payment to each counterparty is for."""
 _TYPES = {"wage": "salary", "withdrawal": "cash", "failed_debit": "repayment", "receive": "other"}
 _CHANNELS = {"qr": "app", "online": "app", "transit": "card", "atm": "card", "app": "app", "counter": "counter", "helper": "counter"}
-_LENDERS = {"bank": "bank", "card": "bank", "consumer_finance": "consumer_finance", "micro_loan": "microloan"}
-_REASONS = {"loan_application": "loan_approval", "card_application": "card_approval", "post_loan": "post_loan"}
+_LENDERS = {
+    "bank": ("bank", "bank", "bank", "leasing"), "card": ("bank",), "consumer_finance": ("consumer_finance", "consumer_finance", "consumer_finance", "trust"),
+    "micro_loan": ("microloan", "microloan", "microloan", "other"),
+}  # fmt: skip
+"""Who lends behind a kind of lender; a house is always of one of them."""
+_REASONS = {"loan_application": ("loan_approval",), "card_application": ("card_approval",), "post_loan": ("post_loan", "post_loan", "guarantee", "self", "other")}
+"""What a bureau writes down beyond an application: most are looks at a loan that runs, some are for a guarantee or by the person himself."""
 _CLASSES = {"1": "special_mention", "2": "special_mention", "3": "substandard", "4": "substandard", "5": "doubtful", "6": "doubtful", "7": "loss", "B": "loss"}
 _PRODUCTS = {"farm_inputs": "farm", "repairs": "business", "appliances": "purchase", "phone": "purchase", "daily": "revolving"}
 _ODD = 2_654_435_761
@@ -223,11 +228,13 @@ def _bureau(borrower: Borrower) -> Columns:
     last = borrower.applications[-1].applied_at
     rows: list[tuple[int, dict[str, Any]]] = []
     for one in borrower.debt.inquiries:
+        at = _us(one.at)
         if one.at < last:
-            rows.append((_us(one.at), {"kind": "inquiry", "reason": _REASONS[one.reason], "lender": _LENDERS[one.lender_kind]}))
+            rows.append((at, {"kind": "inquiry", "reason": _pick(_REASONS[one.reason], at), "lender": _pick(_LENDERS[one.lender_kind], at)}))
     for seen in borrower.debt.as_of(last)[0]:
         account = seen.account
-        same = {"lender": _LENDERS[account.lender_kind], "organization": account.account, "limit": account.credit_fen, "term_months": account.months or None}
+        lender = _pick(_LENDERS[account.lender_kind], (account.opened.toordinal() + borrower.person.n) * 1_000_000)
+        same = {"lender": lender, "organization": account.account, "limit": account.credit_fen, "term_months": account.months or None}
         rows.append((_end_of(account.opened), {"kind": "opening", **same}))
         for m, code in enumerate(account.states[: (last.year - account.opened.year) * 12 + last.month - account.opened.month]):
             late = int(code) if code.isdigit() else 8 if code == "B" else 0
@@ -242,6 +249,11 @@ def _bureau(borrower: Borrower) -> Columns:
         if at < _us(last):
             _row(columns, borrower.person.n, k, at, at + 5 * 86_400_000_000 if values["kind"] == "status" else at, values)
     return columns
+
+
+def _pick(words: tuple[str, ...], at_us: int) -> str:
+    """Choose by a whole second, always the same."""
+    return words[(at_us // 1_000_000 * _ODD >> 11) % len(words)]
 
 
 def _end_of(day: date) -> int:
