@@ -171,7 +171,8 @@ def leakage(*, people: int, seed: int, as_json: bool) -> None:
     from puhui.proofs import leakage as proof
 
     told = proof.run(people, seed)
-    show(told, as_json=as_json, is_good=told["bits_changed"] == 0 and float(str(told["control_changed"])) >= 0.5)
+    is_good = told["bits_changed"] == 0 and float(str(told["control_changed"])) >= 0.5 and not (told["missed"] or told["uncompiled_differs"])
+    show(told, as_json=as_json, is_good=is_good)
 
 
 @click.command()

@@ -3,6 +3,7 @@
 Every person gets plants in every table that is there; half of what is late is late by one microsecond. As a control the same rows are made visible.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +13,19 @@ from puhui.engines.variables.history import Fetch, History
 from puhui.engines.variables.lending import lending
 from puhui.engines.variables.plan import Plan
 from puhui.engines.variables.tables import TIME_BELOW_US, Table
-from puhui.proofs.variables import nasty_columns, nasty_history, random_names
+from puhui.proofs.variables import mutant_kernels, nasty_columns, nasty_history, random_names
 
 NEVER_US = TIME_BELOW_US - 1
+
+# Kernels that leak: what each does wrong, the right text, the wrong text.
+LEAKS = (
+    ("a lag is forgotten", "1 if known_time[row] <= as_of and event_time[row] < as_of", "1 if event_time[row] < as_of"),
+    ("a row at A is history", "event_time[row] < as_of else 0", "event_time[row] <= as_of else 0"),
+    ("a row ahead is history", "and event_time[row] < as_of else 0", "else 0"),
+    ("a later correction is in force", "if known_time[row] > as_of:", "if known_time[row] > as_of + 1:"),
+    ("a row ahead speaks beside corrections", "not retracted[row] and event_time[row] < as_of", "not retracted[row]"),
+    ("a row at A speaks beside corrections", "not retracted[row] and event_time[row] < as_of", "not retracted[row] and event_time[row] <= as_of"),
+)
 Columns = dict[str, list[Any]]
 
 
@@ -55,6 +66,26 @@ def with_past(rng: np.random.Generator, history: History, as_of: int) -> History
     return grown
 
 
+def caught_leaks(seed: int, *, names: int = 150, most: int = 40) -> dict[str, bool]:
+    """Say of each leaking kernel, run uncompiled, whether planting a future changes a bit; and of the kernel itself, which must not be caught."""
+    rng = np.random.default_rng(seed)
+    catalogue = lending()
+    asked = [*random_names(rng, catalogue, names), *(f"{table.name}.count.ever" for table in catalogue.tables)]
+    cases: list[tuple[History, History, int]] = []
+    while len(cases) < most:
+        history, as_of = nasty_history(rng, catalogue, 12)
+        if as_of + 3 <= NEVER_US and any(history.is_fetched(table, as_of) for table in catalogue.tables):
+            cases.append((history, with_future(rng, history, as_of), as_of))
+    verdicts = {}
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for what, right, wrong in (("nothing is wrong", "", ""), *LEAKS):
+            plan = Plan(catalogue, asked, kernels=mutant_kernels(right, wrong))
+            some = cases if right else cases[:5]
+            verdicts[what] = any(plan.one(before, as_of).tobytes() != plan.one(after, as_of).tobytes() for before, after, as_of in some)
+    return verdicts
+
+
 def run(people: int, seed: int, *, names: int | None = None) -> dict[str, object]:
     """Tell how many values were compared, how many changed a bit, and what part of the people changed under the control."""
     rng = np.random.default_rng(seed)
@@ -73,4 +104,10 @@ def run(people: int, seed: int, *, names: int | None = None) -> dict[str, object
         plan.one(with_past(rng, history, as_of), as_of, after)
         controls += 1
         moved += before.tobytes() != after.tobytes()
-    return {"seed": seed, "people": controls, "variables": len(plan), "compared": compared, "bits_changed": changed, "control_changed": moved / controls}
+    caught = caught_leaks(seed)
+    is_wrong = caught.pop("nothing is wrong")
+    return {
+        "seed": seed, "people": controls, "variables": len(plan), "compared": compared, "bits_changed": changed, "control_changed": moved / controls,
+        "mutants": len(caught), "mutants_caught": sum(caught.values()), "missed": [what for what, is_caught in caught.items() if not is_caught],
+        "uncompiled_differs": is_wrong,
+    }  # fmt: skip

@@ -144,6 +144,18 @@ class History:
         asked = _fetches(declared, (*self.fetches[table], *fetches))
         return History(self.catalogue, {**self.tables, table: rows}, {**self.fetches, table: asked})
 
+    def only(self, *tables: str) -> "History":
+        """Give the history with these tables and their fetches alone."""
+        _check_names(self.catalogue, tables)
+        return History(self.catalogue, {name: self.tables[name] for name in tables}, {name: self.fetches[name] for name in tables})
+
+    def beside(self, other: "History") -> "History":
+        """Give both histories of a person, which have no table in common, as one."""
+        both = {name for name, rows in self.tables.items() if rows is not None and other.tables[name] is not None}
+        assert not both, f"both have {both}"
+        tables = {name: other.tables[name] if rows is None else rows for name, rows in self.tables.items()}
+        return History(self.catalogue, tables, {name: self.fetches[name] or other.fetches[name] for name in self.fetches})
+
     def is_fetched(self, table: Table, as_of_us: int) -> bool:
         """Whether the table is there as of an instant: our own log always; another's once asked, under a consent that still lives."""
         if self.tables[table.name] is None:

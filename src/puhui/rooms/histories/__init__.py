@@ -1,12 +1,30 @@
 """Histories: what is known of a person's past, from whom, since when, by which consent.
 
-Words: history_event, fetch, page, report, as_of. Owns the tables of schema `histories`.
+Words: history_event, fetch, page, report, as_of, event_log. Owns the tables of schema `histories`.
 Keeps: the log is append-only; an asking is written before it is asked, and silence stays an open asking; nothing is fetched or read without a
 permit; of two readings as of the same instant and place of the log, the bytes are the same; erasing takes the contents, never the fact.
 """
 
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from puhui.foundation.work import Work
 from puhui.rooms.histories import records
-from puhui.rooms.histories.history import MONTHS_MAX, OWN, SOURCES, Fetch, FetchState, History, Page, Report, ReportState, page_of
+from puhui.rooms.histories.history import (
+    MONTHS_MAX,
+    OWN,
+    SOURCES,
+    Fetch,
+    FetchState,
+    History,
+    LogUnusable,
+    Page,
+    Report,
+    ReportState,
+    page_of,
+)
 from puhui.rooms.histories.operations import (
     append_own,
     ask_fetch,
@@ -23,6 +41,13 @@ from puhui.rooms.histories.operations import (
 from puhui.rooms.histories.records import FetchRefused, Records, fetch
 from puhui.rooms.histories.store import fetches_of, fetches_of_parent, find_query, reports_of
 
+if TYPE_CHECKING:
+    from puhui.engines import variables
+    from puhui.engines.variables.plan import Plan
+    from puhui.rooms.histories.event_log import Sealing
+    from puhui.rooms.histories.lake import ParquetLog
+    from puhui.rooms.histories.replica import LmdbLog
+
 __all__ = [
     "MONTHS_MAX",
     "OWN",
@@ -31,10 +56,13 @@ __all__ = [
     "FetchRefused",
     "FetchState",
     "History",
+    "LogUnusable",
     "Page",
     "Records",
     "Report",
     "ReportState",
+    "answers_on_spark",
+    "append_events",
     "append_own",
     "ask_fetch",
     "ask_fetches",
@@ -42,6 +70,7 @@ __all__ = [
     "erase",
     "erase_source",
     "export",
+    "export_events",
     "fetch",
     "fetches_of",
     "fetches_of_parent",
@@ -50,7 +79,66 @@ __all__ = [
     "note_fetch",
     "note_fetches",
     "note_report",
+    "open_lake",
+    "open_replica",
     "page_of",
+    "read_events",
     "records",
     "reports_of",
+    "scan_events",
 ]
+
+
+# The event log of derived variables (`event_log.EventLog`): its code, and arrays with it, are loaded by who uses it.
+
+
+async def append_events(
+    work: Work, *, customer_id: str, catalogue: "variables.Catalogue", table: str, rows: Mapping[str, Any], fetched: Sequence[tuple[str, datetime | None]] = (),
+) -> int:
+    """Append rows that derived variables read; see `events.append`."""
+    from puhui.rooms.histories import events
+
+    return await events.append(work, customer_id=customer_id, catalogue=catalogue, table=table, rows=rows, fetched=fetched)
+
+
+async def read_events(work: Work, *, customer_id: str, catalogue: "variables.Catalogue", tables: Sequence[str] | None = None) -> "variables.History":
+    """Give the history that derived variables read; see `events.read`."""
+    from puhui.rooms.histories import events
+
+    return await events.read(work, customer_id=customer_id, catalogue=catalogue, tables=tables)
+
+
+async def scan_events(work: Work, *, catalogue: "variables.Catalogue", shard: int, shards: int) -> AsyncIterator[tuple[str, "variables.History"]]:
+    """Give the histories of everybody of a shard; see `events.scan`."""
+    from puhui.rooms.histories import events
+
+    async for person, known in events.scan(work, catalogue=catalogue, shard=shard, shards=shards):
+        yield person, known
+
+
+async def export_events(work: Work, *, customer_id: str, catalogue: "variables.Catalogue") -> dict[str, Any]:
+    """Give the rows that derived variables read, for the person alone."""
+    from puhui.rooms.histories import events
+
+    return await events.export(work, customer_id, catalogue)
+
+
+def open_replica(folder: Path, catalogue: "variables.Catalogue", keys: "Sealing") -> "LmdbLog":
+    """Open the event log in LMDB. Raises: LogUnusable (puhui[lmdb] is not installed)."""
+    from puhui.rooms.histories.replica import LmdbLog
+
+    return LmdbLog(folder, catalogue, keys)
+
+
+def open_lake(folder: Path, catalogue: "variables.Catalogue", *, shards: int = 64) -> "ParquetLog":
+    """Open the event log in Parquet. Raises: LogUnusable (its folder has another number of shards)."""
+    from puhui.rooms.histories.lake import ParquetLog
+
+    return ParquetLog(folder, catalogue, shards=shards)
+
+
+def answers_on_spark(frame: Any, plan: "Plan") -> Any:
+    """Answer a Spark frame of (person, as_of, blob). Raises: LogUnusable (puhui[spark] is not installed)."""
+    from puhui.rooms.histories.spark import answers
+
+    return answers(frame, plan)

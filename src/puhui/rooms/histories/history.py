@@ -10,9 +10,18 @@ from typing import Any
 
 import msgspec
 
+from puhui.foundation.refusals import Refusal
+
 SOURCES = ("telco", "utility", "shopping", "wallet", "bank_flow", "social_insurance", "device", "farm")
 MONTHS_MAX = 24
 OWN = "own"
+
+
+class LogUnusable(Refusal):
+    """This event log cannot be used: {why}."""
+
+    code = "histories.log-unusable"
+    zh = "这个事件库无法使用：{why}。"
 
 
 class FetchState(Enum):

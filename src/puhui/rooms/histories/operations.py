@@ -130,6 +130,7 @@ async def export(work: Work, *, customer_id: str) -> dict[str, Any]:
     return {
         "fetches": [dict(row) for row in await store.fetches_of(work, customer_id)],
         "log": await store.log_of(work, customer_id),
+        "events": await _events_of(work, customer_id),
         "bureau_reports": [
             {
                 "query_id": one.query_id, "reason": one.reason, "consent_id": one.consent_id, "as_of": one.as_of, "state": one.state.value,
@@ -148,3 +149,13 @@ async def erase_source(work: Work, *, customer_id: str, source: str) -> int:
 async def erase(work: Work, *, customer_id: str) -> int:
     """Take away everything that sources and the bureau told; give how many rows."""
     return await store.erase(work, customer_id)
+
+
+async def _events_of(work: Work, customer_id: str) -> dict[str, Any]:
+    """Give what derived variables read of the person; whoever has nothing there loads nothing."""
+    if not await store.has_events(work, customer_id):
+        return {}
+    from puhui.engines import variables
+    from puhui.rooms.histories import events
+
+    return await events.export(work, customer_id, variables.lending())

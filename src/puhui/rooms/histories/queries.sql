@@ -100,3 +100,22 @@ select :customer_id, tail.n + p.place, p.source, p.fetch_id, p.consent_id, p.pag
 from tail, unnest(:sources::text[], :fetch_ids::text[], :consent_ids::text[], :pages::int[], :events::int[], :first_ats::timestamptz[],
                   :last_ats::timestamptz[], :known_maxes::timestamptz[], :simulateds::boolean[], :sha256s::bytea[], :sealeds::bytea[])
      with ordinality as p(source, fetch_id, consent_id, page, events, first_at, last_at, known_max, is_simulated, sha256, sealed, place);
+
+-- name: find_events
+select event_table, place, sealed from histories.events
+where customer_id = :customer_id and event_table = any(:event_tables) order by event_table;
+
+-- name: put_events
+insert into histories.events (customer_id, event_table, place, sha256, sealed, recorded_at)
+values (:customer_id, :event_table, :place, :sha256, :sealed, :at)
+on conflict (customer_id, event_table) do update
+set place = excluded.place, sha256 = excluded.sha256, sealed = excluded.sealed, recorded_at = excluded.recorded_at, erased_at = null;
+
+-- name: scan_events
+select customer_id, event_table, sealed from histories.events where sealed is not null and customer_id > :after order by customer_id, event_table limit :most;
+
+-- name: erase_events
+update histories.events set sealed = null, erased_at = :at where customer_id = :customer_id and erased_at is null;
+
+-- name: has_events
+select exists (select 1 from histories.events where customer_id = :customer_id and sealed is not null);

@@ -217,6 +217,33 @@ async def erase_source(work: Work, customer_id: str, source: str) -> int:
 
 
 async def erase(work: Work, customer_id: str) -> int:
-    return await SQL.erase_log.run(work, customer_id=customer_id, at=work.at) + await SQL.erase_reports.run(
-        work, customer_id=customer_id, at=work.at
-    )
+    erased = 0
+    for statement in (SQL.erase_log, SQL.erase_reports, SQL.erase_events):
+        erased += await statement.run(work, customer_id=customer_id, at=work.at)
+    return erased
+
+
+async def lock_log(work: Work, customer_id: str) -> None:
+    """Keep two writers of one person apart until the Work ends."""
+    await SQL.lock_log.value(work, customer_id=customer_id)
+
+
+async def find_events(work: Work, customer_id: str, tables: Sequence[str]) -> dict[str, tuple[int, bytes | None]]:
+    """Give by table the place in the log and the sealed blob, None where it was erased."""
+    rows = await SQL.find_events.rows(work, customer_id=customer_id, event_tables=list(tables))
+    return {row["event_table"]: (row["place"], row["sealed"]) for row in rows}
+
+
+async def put_events(work: Work, customer_id: str, table: str, place: int, sha256: bytes, sealed: bytes) -> None:
+    await SQL.put_events.run(work, customer_id=customer_id, event_table=table, place=place, sha256=sha256, sealed=sealed, at=work.at)
+
+
+async def scan_events(work: Work, after: str, most: int) -> list[tuple[str, bytes]]:
+    """Give (person, sealed blob) of everybody after one, a row a table."""
+    rows = await SQL.scan_events.rows(work, after=after, most=most)
+    return [(row["customer_id"], row["sealed"]) for row in rows]
+
+
+async def has_events(work: Work, customer_id: str) -> bool:
+    """Whether there is anything of the person that is not erased."""
+    return bool(await SQL.has_events.value(work, customer_id=customer_id))
