@@ -222,7 +222,7 @@ async def test_a_restarted_process_goes_on_at_the_stored_instant(desk):
     desk.clock.step_to(later)
     async with desk.work() as work:
         await store_clock(work)
-    assert (await stored_clock(desk.pool, desk.config)).now() == later
+    assert (await stored_clock(desk.reading, desk.config)).now() == later
 
 
 async def test_a_switch_stands_at_on_until_someone_turns_it_off(work):

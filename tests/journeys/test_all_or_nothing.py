@@ -81,6 +81,7 @@ def sabotage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Sabote
     def begin(when: str) -> Saboteur:
         saboteur = Saboteur(when)
         monkeypatch.setattr(Desk, "work", _failing_work(saboteur, Desk.work))
+        monkeypatch.setattr(Desk, "look", _failing_look(saboteur, Desk.look))
         if when == "within":
             for name in ("row", "rows", "value", "run", "many"):
                 monkeypatch.setattr(Statement, name, _failing_statement(saboteur, getattr(Statement, name)))
@@ -100,6 +101,18 @@ def _failing_work(saboteur: Saboteur, work: Any) -> Any:
             if saboteur.when == "before" and saboteur.is_due(place):
                 raise Planted(place)
         if saboteur.when == "after" and saboteur.is_due(place):
+            raise Gone(place)
+
+    return failing
+
+
+def _failing_look(saboteur: Saboteur, look: Any) -> Any:
+    @asynccontextmanager
+    async def failing(self: Desk, actor: Actor = HOUSE) -> AsyncIterator[Work]:
+        place = place_of()
+        async with look(self, actor) as opened:
+            yield opened
+        if saboteur.when != "within" and saboteur.is_due(place):
             raise Gone(place)
 
     return failing

@@ -105,20 +105,19 @@ async def lived_in(loop: Loop) -> None:
 
 async def found(desk: Desk, corruption: Planted) -> frozenset[str]:
     """Plant, try the invariants that must find it, take it back."""
-    async with desk.pool.acquire() as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        try:
-            await connection.execute(FREELY)
-            before = await connection.fetchval(TOUCHED)
-            await connection.execute(corruption.sql)
-            assert await connection.fetchval(TOUCHED) > before, f"{corruption.what}: nothing was planted"
-            desk.held.pop("invariants.ledger", None)
-            at = desk.clock.now()
-            house = House(desk, Work(connection, at, business_date(at), HOUSE, desk.clock, desk.keys))
-            tried = [await broken(house, one) for one in INVARIANTS if one.name in corruption.found_by]
-        finally:
-            await transaction.rollback()
+    connection = await desk.writing.take()
+    try:
+        await connection.execute(FREELY)
+        before = await connection.fetchval(TOUCHED)
+        await connection.execute(corruption.sql)
+        assert await connection.fetchval(TOUCHED) > before, f"{corruption.what}: nothing was planted"
+        desk.held.pop("invariants.ledger", None)
+        at = desk.clock.now()
+        house = House(desk, Work(connection, at, business_date(at), HOUSE, desk.clock, desk.keys))
+        tried = [await broken(house, one) for one in INVARIANTS if one.name in corruption.found_by]
+    finally:
+        await connection.execute("rollback and chain")
+        desk.writing.give_back(connection)
     return frozenset(one["invariant"] for lines in tried for one in lines)
 
 

@@ -221,7 +221,8 @@ async def ask(application, method, path, headers, body):
 )
 async def test_a_database_that_is_away_is_busy_and_says_come_again(desk, monkeypatch, method, path, headers):
     monkeypatch.setattr(desks, "PATIENCE_S", 0.0)
-    await desk.pool.close()
+    await desk.writing.close()
+    await desk.reading.close()
     body = b'{"login": "a", "password": "b", "text": "x", "is_on": true}' if method == "POST" else b""
     status, told = await ask(app.build(desk), method, path, headers, body)
     assert status == 503, told
@@ -233,8 +234,8 @@ async def test_a_fault_is_told_as_one_and_gives_nothing_away(desk, monkeypatch):
     async def fall_over(*_args, **_more):
         raise RuntimeError("a secret: 790101199003070018")
 
-    monkeypatch.setattr("puhui.rooms.channels.session_in", fall_over)
-    monkeypatch.setattr("puhui.journeys.enter.session_in", fall_over)
+    for name in ("session_in", "look_in"):
+        monkeypatch.setattr(f"puhui.journeys.enter.{name}", fall_over)
     for method, path in (("POST", COMPLAIN), ("GET", "/borrower/v1/home")):
         status, told = await ask(app.build(desk), method, path, {"Puhui-Session": "x"}, b'{"text": "x"}')
         assert (status, told["code"]) == (500, "fault")

@@ -78,7 +78,7 @@ async def _show(*, as_json: bool) -> None:
 
 async def read_all(desk: Desk) -> dict[str, Any]:
     """Read every board in one Work."""
-    async with desk.work(CONSOLE, durable=False) as work:
+    async with desk.look(CONSOLE) as work:
         return {
             "funnel": await room.funnel(work),
             "book": await room.standing(work),

@@ -27,7 +27,7 @@ def replay(*, decision_id: str | None, is_all: bool, as_json: bool) -> None:
     async def again() -> list[decisions.Replayed]:
         async with open_house(read_config()) as desk:
             if decision_id:
-                async with desk.work(durable=False) as work:
+                async with desk.look() as work:
                     record = await decisions.find_record_by_id(work, decision_id)
                     if record is None:
                         raise NotFound(what="decision", which=decision_id)
@@ -35,7 +35,7 @@ def replay(*, decision_id: str | None, is_all: bool, as_json: bool) -> None:
             replayed: list[decisions.Replayed] = []
             after: Any = None
             while True:
-                async with desk.work(durable=False) as work:
+                async with desk.look() as work:
                     page = await (decisions.replay_page(work, after) if after else decisions.replay_page(work))
                 replayed += page.replayed
                 if page.after is None:
@@ -68,7 +68,7 @@ def decision(decision_id: str, lang: str, *, as_json: bool) -> None:
     from puhui.rooms import decisions
 
     async def tell() -> dict[str, Any]:
-        async with open_house(read_config()) as desk, desk.work(durable=False) as work:
+        async with open_house(read_config()) as desk, desk.look() as work:
             record = await decisions.find_record_by_id(work, decision_id)
             if record is None:
                 raise NotFound(what="decision", which=decision_id)
@@ -96,7 +96,7 @@ def loan(loan_id: str) -> None:
     from puhui.rooms import ledger
 
     async def read() -> tuple[ledger.LoanView, list[ledger.StatementLine]]:
-        async with open_house(read_config()) as desk, desk.work(durable=False) as work:
+        async with open_house(read_config()) as desk, desk.look() as work:
             customer_id = await ledger.borrower_of(work, loan_id)
             found = await ledger.find_loan(work, customer_id, loan_id) if customer_id else None
             if customer_id is None or found is None:

@@ -199,7 +199,7 @@ def _board_line(is_terminal: bool) -> Callable[[Any], Any]:
     from puhui.rooms import boards
 
     async def show(desk: Any) -> None:
-        async with desk.work(durable=False) as work:
+        async with desk.look() as work:
             funnel, book = await boards.funnel(work), await boards.standing(work)
             used = sum(1 for line in await boards.entries(work) if line.applications)
         at = desk.clock.now()

@@ -1,7 +1,7 @@
 """The desk: what a process holds while it works. Journeys take it; rooms never see it.
 
 `async with desk.work(actor) as work:` opens one transaction with one instant; it commits at the end of the block, with the events told in
-it, or leaves nothing. Between two Works a journey asks the services outside.
+it, or leaves nothing. `desk.look(actor)` opens a Work that only reads, without a transaction. Between two Works a journey asks the services outside.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from typing import Any
 
 import aiohttp
 import asyncpg
-import msgspec
 
 from puhui.foundation import outbox, sql
 from puhui.foundation.clock import Clock, ClockMode
 from puhui.foundation.config import Config
+from puhui.foundation.connections import Connections
 from puhui.foundation.crypto import FieldKeys, load_keys
 from puhui.foundation.days import business_date
 from puhui.foundation.flows import Step
@@ -30,8 +30,7 @@ from puhui.foundation.work import HOUSE, Actor, Work
 SQL = sql.load(__file__)
 AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
 PATIENCE_S = 60.0
-STATEMENTS_KEPT = 2000  # more than there are: each is prepared once a connection and never again
-DURABLE, QUICK = "begin", "begin; set local synchronous_commit = off"
+DURABLE, QUICK = "commit and chain", "set local synchronous_commit = off; commit and chain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,8 @@ class Desk:
 
     config: Config
     clock: Clock
-    pool: asyncpg.Pool
+    writing: Connections
+    reading: Connections
     keys: FieldKeys
     key: PrivateKey
     keyring: Keyring
@@ -71,10 +71,9 @@ class Desk:
 
         Waits up to 60 s for a database that is restarting, before the block begins and never after.
         """
-        connection = await self._begin(DURABLE if durable else QUICK)
+        connection = await self._take(self.writing)
         try:
-            at = self.clock.now()
-            work = Work(connection, at, business_date(at), actor, self.clock, self.keys)
+            work = self._work(connection, actor)
             try:
                 yield work
                 if work.told:
@@ -82,13 +81,28 @@ class Desk:
             except BaseException:
                 await _undo(connection)
                 raise
-            await connection.execute("commit")
+            await connection.execute(DURABLE if durable else QUICK)
         finally:
-            await self.pool.release(connection)
+            self.writing.give_back(connection)
         if work.told:
             self.stirred.set()
         for call in work.after_commit:
             call()
+
+    @asynccontextmanager
+    async def look(self, actor: Actor = HOUSE) -> AsyncIterator[Work]:
+        """Open a Work that only reads: one instant, each statement for itself, and the database refuses to write in it. Waits as `work` does."""
+        connection = await self._take(self.reading)
+        try:
+            work = self._work(connection, actor)
+            yield work
+            assert not work.told, "a look tells nothing"
+        finally:
+            self.reading.give_back(connection)
+
+    def _work(self, connection: asyncpg.Connection, actor: Actor) -> Work:
+        at = self.clock.now()
+        return Work(connection, at, business_date(at), actor, self.clock, self.keys)
 
     def service(self, name: str, *, base_url: str = "", owner: str = "", read_timeout_s: float = 3.0) -> Service:
         """Give the signed client of a service by its configured name, or of a partner by id and address. Kept, so connections are reused."""
@@ -105,51 +119,34 @@ class Desk:
             await asyncio.wait({till.writing}, timeout=10)
             till.writing.cancel()
         await self.session.close()
-        await asyncio.wait_for(self.pool.close(), 10)
+        await self.writing.close()
+        await self.reading.close()
 
-    async def _begin(self, opening: str) -> asyncpg.Connection:
-        """Take a connection and open its transaction; a database that is away is waited for."""
+    async def _take(self, connections: Connections) -> asyncpg.Connection:
+        """Take a connection; a database that is away is waited for."""
         waited = 0.0
         while True:
-            connection = None
             try:
-                connection = await self.pool.acquire(timeout=PATIENCE_S)
-                await connection.execute(opening)
+                return await connections.take()
             except AWAY:
-                if connection is not None:
-                    await self.pool.release(connection)
                 if waited >= PATIENCE_S:
                     raise
                 waited += 0.25
                 await asyncio.sleep(0.25)
-            except BaseException:
-                if connection is not None:
-                    connection.terminate()
-                    await self.pool.release(connection)
-                raise
-            else:
-                return connection
 
 
 async def open_desk(config: Config, wiring: Wiring, *, owner: str, database_url: str = "", clock: Clock | None = None) -> Desk:
     """Open the desk: keys, database pool, clock, outside clients. Keys are made on a first run on loopback only."""
-    pool = await asyncpg.create_pool(
-        database_url or config.database_url,
-        min_size=0,
-        max_size=config.pool_size,
-        init=_speak_json,
-        reset=_as_it_is,
-        timeout=PATIENCE_S,
-        statement_cache_size=STATEMENTS_KEPT,
-        max_cached_statement_lifetime=0,
-    )
+    url = database_url or config.database_url
+    writing, reading = (Connections(url, most=config.pool_size, may_write=may_write, patience_s=PATIENCE_S) for may_write in (True, False))
     key = load_private(config.lender_key_path, "lender-1", make=config.is_loopback)
     session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30), auto_decompress=False)
-    known_clock = clock or await stored_clock(pool, config)
+    known_clock = clock or await stored_clock(reading, config)
     return Desk(
         config,
         known_clock,
-        pool,
+        writing,
+        reading,
         load_keys(config.field_keys_path, make=config.is_loopback),
         key,
         Keyring({key.key_id: key.published("lender")}),
@@ -160,12 +157,15 @@ async def open_desk(config: Config, wiring: Wiring, *, owner: str, database_url:
     )
 
 
-async def stored_clock(pool: asyncpg.Pool, config: Config) -> Clock:
+async def stored_clock(reading: Connections, config: Config) -> Clock:
     """Give the clock of this run: where the database left it, or a fresh one by the configuration."""
     if config.clock is ClockMode.LIVE:
         return Clock()
-    async with pool.acquire() as connection:
+    connection = await reading.take()
+    try:
         row = await connection.fetchrow(SQL.stored_clock.text)
+    finally:
+        reading.give_back(connection)
     if row and row["mode"] == config.clock.value:
         return Clock(config.clock, row["since_at"], row["since_real"], row["speed"], row["tick_s"])
     return Clock(config.clock, config.clock_at.astimezone(UTC), datetime.now(UTC).timestamp(), config.clock_speed, config.tick_s)
@@ -188,23 +188,10 @@ async def set_switch(work: Work, name: str, *, is_on: bool) -> None:
     await SQL.set_switch.run(work, name=name, is_on=is_on, at=work.at, actor=work.actor.name)
 
 
-async def _speak_json(connection: asyncpg.Connection) -> None:
-    await connection.set_type_codec(
-        "jsonb",
-        schema="pg_catalog",
-        format="binary",
-        encoder=lambda value: b"\x01" + msgspec.json.encode(value),
-        decoder=lambda data: msgspec.json.decode(data[1:]),
-    )
-
-
 async def _undo(connection: asyncpg.Connection) -> None:
     """Undo the transaction; a connection that cannot even do that is thrown away, and the server undoes it."""
     try:
-        await connection.execute("rollback")
+        await connection.execute("rollback and chain")
     except (*AWAY, asyncpg.PostgresError, asyncio.CancelledError):
         connection.terminate()
 
-
-async def _as_it_is(_connection: asyncpg.Connection) -> None:
-    """A connection comes back without session state: every transaction of ours ends, and every lock is the transaction's."""

@@ -39,12 +39,11 @@ async def drain(desk: Desk, until: datetime | None = None) -> int:
     return did
 
 
-async def drain_and_look(desk: Desk, until: datetime | None = None, *, seen: Waiting | None = None) -> tuple[int, Waiting]:
-    """Do everything due: inbox, flows, events, in turn, until nothing waits; give how much was done, and the last look. `seen` is the first look."""
+async def drain_and_look(desk: Desk, until: datetime | None = None) -> tuple[int, Waiting]:
+    """Do everything due: inbox, flows, events, in turn, until nothing waits; give how much was done, and the last look."""
     total = 0
     while True:
-        looked = seen or await look(desk, until)
-        seen = None
+        looked = await look(desk, until)
         did = 0
         if looked.has_callbacks:
             did += await read_inbox(desk)
@@ -59,7 +58,7 @@ async def drain_and_look(desk: Desk, until: datetime | None = None, *, seen: Wai
 
 async def look(desk: Desk, until: datetime | None = None) -> Waiting:
     """See what waits, without doing it."""
-    async with desk.work(durable=False) as work:
+    async with desk.look() as work:
         return await flows.waiting(work, until or work.at)
 
 
@@ -193,7 +192,7 @@ async def _follow(desk: Desk, work: Work, events: Sequence[Stored]) -> None:
 
 async def read_inbox(desk: Desk) -> int:
     """Read the callbacks that wait, different subjects side by side, those of one subject in order of `seq`."""
-    async with desk.work(durable=False) as work:
+    async with desk.look() as work:
         waiting = await outbox.unread(work, BATCH)
     subjects: dict[tuple[str, str], list[Callback]] = {}
     for callback in sorted(waiting, key=lambda one: one.seq):

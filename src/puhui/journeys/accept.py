@@ -66,7 +66,7 @@ class Accept(msgspec.Struct):
 async def quote(desk: Desk, *, session: Session, body: Quote, key: str) -> StepAnswer:
     """Answer what a point within an offer costs; it holds nothing. Raises: AmountNotOffered, OfferLapsed, NotFound."""
     del key
-    async with desk.work(Actor("customer", session.who), durable=False) as work:
+    async with desk.look(Actor("customer", session.who)) as work:
         offer = await decisions.find_offer(work, session.who, body.offer_id)
         if not offer.holds(body.amount_fen, body.months):
             raise decisions.AmountNotOffered(
@@ -105,7 +105,7 @@ async def accept(desk: Desk, *, session: Session, body: Accept, key: str) -> Ste
         if not is_under_way:
             await _begin(work, customer_id, loan_id, body)
     await run_now(desk, _flow_of(customer_id, loan_id))
-    async with desk.work(Actor("customer", customer_id), durable=False) as work:
+    async with desk.look(Actor("customer", customer_id)) as work:
         return await where_it_stands(work, customer_id, application_id)
 
 
@@ -155,7 +155,7 @@ async def hold(desk: Desk, turn: Turn) -> Turn | None:
     """Step `accept.hold`: ask the funders chosen; when all have held, show the cost table."""
     customer_id, loan_id = CustomerId(turn.customer_id), LoanId(turn.subject)
     refused = frozenset(PartnerId(one) for one in turn.state["refused"])
-    async with desk.work(HOUSE, durable=False) as work:
+    async with desk.look(HOUSE) as work:
         wanted = await funding.wanted_of(work, customer_id=customer_id, loan_id=loan_id)
         asking = [one for one in await funding.holds_of(work, customer_id=customer_id, loan_id=loan_id) if _is_to_ask(one)]
         outdated = await funding.outdated_terms(work, [one.partner_id for one in asking])
@@ -328,7 +328,7 @@ async def on_terms_changed(desk: Desk, callback: Callback) -> None:
 
 async def _know_todays_terms(desk: Desk) -> None:
     """Read every listed funder's terms once a day, before the first loan that needs them. One that is away today is left out until it answers."""
-    async with desk.work(HOUSE, durable=False) as work:
+    async with desk.look(HOUSE) as work:
         listed = await partners.funders(work)
         stale = await funding.stale_terms(work, listed)
         clients = {one: await _client(desk, work, one) for one in stale}

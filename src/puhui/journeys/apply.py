@@ -119,7 +119,7 @@ async def proof(desk: Desk, *, session: Session, body: Proof, key: str) -> StepA
 
 async def where_it_stands(desk: Desk, customer_id: str, application_id: str) -> StepAnswer:
     """Answer what became of an application so far."""
-    async with desk.work(Actor("customer", customer_id), durable=False) as work:
+    async with desk.look(Actor("customer", customer_id)) as work:
         application = await decisions.find_application(work, customer_id, application_id)
         assert application is not None, application_id
         if application.state is ApplicationState.WAITING:

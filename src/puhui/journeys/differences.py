@@ -37,7 +37,7 @@ class Match(msgspec.Struct):
 async def differences(desk: Desk, member: Member) -> list[dict[str, Any]]:
     """Give every difference to the rail's and the funders' books that is not closed, oldest first."""
     member.demand(Duty.RECONCILE)
-    async with desk.work(_actor(member), durable=False) as work:
+    async with desk.look(_actor(member)) as work:
         at_rail = [_plain(row, book="rail", subject=row["key"]) for row in await payments.open_breaks(work)]
         at_funders = [_plain(row, book=row["partner_id"], subject=row["loan_id"]) for row in await funding.open_breaks(work)]
     return sorted([*at_rail, *at_funders], key=lambda one: (one["found_at"], one["book"], one["subject"]))
@@ -69,7 +69,7 @@ async def explain(desk: Desk, member: Member, body: Explain) -> dict[str, Any]:
 async def unmatched(desk: Desk, member: Member) -> list[dict[str, Any]]:
     """Give the money that waits for its loan, oldest first."""
     member.demand(Duty.RECONCILE)
-    async with desk.work(_actor(member), durable=False) as work:
+    async with desk.look(_actor(member)) as work:
         return [_plain(row) for row in await payments.unmatched(work)]
 
 

@@ -95,7 +95,7 @@ class Logout(msgspec.Struct):
     """Body of step `logout`: nothing."""
 
 
-session_in = channels.session_in
+look_in, session_in = channels.look_in, channels.session_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class _Pass:
 
 async def entries(desk: Desk) -> dict[str, Any]:
     """`GET /entry/v1/entries`."""
-    async with desk.work(durable=False) as work:
+    async with desk.look() as work:
         known = await channels.all_entries(work)
     return {
         "entries": [
@@ -126,7 +126,7 @@ async def open_session(desk: Desk, *, partner_id: str, body: OpenSession, key: s
     for name, value in (("session_id", body.session_id), ("device.device_id", body.device.device_id)):
         if not _ID.fullmatch(value):
             raise BadField(field=name, why="1 to 40 of A-Z a-z 0-9 _ -")
-    async with desk.work(Actor("partner", partner_id), durable=False) as work:
+    async with desk.look(Actor("partner", partner_id)) as work:
         entry = await channels.demand_open(work, entry_id=body.entry_id, kind=body.kind, partner_id=partner_id)
     told = await _pass_of(desk, entry, body)
     async with desk.work(Actor("partner", partner_id)) as work:
@@ -258,7 +258,7 @@ async def send_code(desk: Desk, *, session: Session, body: SendCode, key: str) -
         if not await channels.count_code(work, phone=phone, check_id=check_id):
             raise TooManyCodes
     sent = await customers.checks.send_code(checks_of(desk), check_id=check_id, phone=phone, purpose=body.purpose, subject=body.subject)
-    async with desk.work(durable=False) as work:
+    async with desk.look() as work:
         stands = await home.where(work, session.customer_id) if session.customer_id else StepAnswer(State.NEW, OPEN)
     return StepAnswer(stands.state, stands.next, {"otp_id": sent.otp_id, "expires_at": sent.expires_at})
 
@@ -298,7 +298,7 @@ async def login(desk: Desk, *, session: Session, body: Login, key: str) -> StepA
 
 
 async def _prove_phone(desk: Desk, session: Session, body: Login, phone: str, key: str) -> None:
-    async with desk.work(durable=False) as work:
+    async with desk.look() as work:
         if await channels.is_proven(work, session_id=session.session_id, phone=phone, otp_id=body.otp_id, code=body.code):
             return
     await demand_code(desk, session=session, otp_id=body.otp_id, code=body.code, purpose="login", key=key)
@@ -332,7 +332,7 @@ async def _let_in(work: Work, session: Session, customer_id: str) -> StepAnswer:
 async def demand_face(desk: Desk, *, session: Session, customer_id: str, selfie_ref: str) -> None:
     """Ask whether the face of this picture is the known person's own, living one. Raises FaceDoesNotFit, NoConsent, NotFound, ServiceAway."""
     owners = [session.session_id, customer_id]
-    async with desk.work(Actor("customer", customer_id), durable=False) as work:
+    async with desk.look(Actor("customer", customer_id)) as work:
         picture = await customers.open_file(work, owners=owners, file_ref=selfie_ref)
     service = checks_of(desk)
     await customers.checks.put_image(service, sha256=picture.sha256, data=picture.data, media_type=picture.media_type)

@@ -22,7 +22,7 @@ POLL_S = 1
 
 async def home(desk: Desk, session: Session, _query: Mapping[str, str]) -> dict[str, Any]:
     """`GET /borrower/v1/home`."""
-    async with desk.work(Actor("customer", session.who), durable=False) as work:
+    async with desk.look(Actor("customer", session.who)) as work:
         person = await customers.standing(work, session.who)
         loans = [loan for loan in await ledger.loans_of(work, session.who, work.today) if loan.standing is not LoanStanding.VOID]
         application = await decisions.open_application(work, session.who)
@@ -152,14 +152,14 @@ async def _messages(work: Work, customer_id: str) -> list[dict[str, Any]]:
 
 async def decisions_about_me(desk: Desk, session: Session, query: Mapping[str, str]) -> dict[str, Any]:
     """`GET /borrower/v1/decisions`: what was decided about the person, when, and why in his own words."""
-    async with desk.work(Actor("customer", session.who), durable=False) as work:
+    async with desk.look(Actor("customer", session.who)) as work:
         records = await decisions.records_of(work, session.who)
         return {"decisions": [decisions.told(record, query.get("lang", "zh")) for record in records]}
 
 
 async def queries(desk: Desk, session: Session, _query: Mapping[str, str]) -> dict[str, Any]:
     """`GET /borrower/v1/queries`: who asked about the person, when, why, under which consent."""
-    async with desk.work(Actor("customer", session.who), durable=False) as work:
+    async with desk.look(Actor("customer", session.who)) as work:
         asked = await bureau.rows_of(work, "queries_of", customer_id=session.who)
     return {
         "queries": [

@@ -37,7 +37,7 @@ def read_laws(folder: str) -> Laws:
 async def adopt(desk: Desk) -> Laws:
     """Let this process work under the law. Raises PackNotApproved, and what `read_laws` refuses: then the process does not start."""
     laws = read_laws(desk.config.law_folder)
-    async with desk.work(HOUSE, durable=False) as work:
+    async with desk.look(HOUSE) as work:
         refs = [*laws.refs()] if not desk.config.is_loopback else _own(laws)
         missing = await _unapproved(work, refs)
     if missing:

@@ -36,7 +36,7 @@ async def start_release(work: Work, hold: Hold) -> None:
 async def tell(desk: Desk, turn: Turn) -> Turn | None:
     """Step `release.tell`: tell the funder; what never stood there, ran out or was let go before is done with."""
     customer_id, reservation_id = CustomerId(turn.customer_id), ReservationId(turn.subject)
-    async with desk.work(HOUSE, durable=False) as work:
+    async with desk.look(HOUSE) as work:
         hold = await funding.find_hold(work, customer_id=customer_id, reservation_id=reservation_id)
         service = await funder_service(desk, work, hold.partner_id)
     assert hold.to_release is not None, hold

@@ -102,7 +102,7 @@ async def log_out(desk: Desk, token: str) -> None:
 async def cases(desk: Desk, member: Member) -> list[dict[str, Any]]:
     """List the cases that wait, the most urgent first; the words of the person stay sealed until one is opened."""
     member.demand(Duty.ANSWER_CASES)
-    async with desk.work(_actor(member), durable=False) as work:
+    async with desk.look(_actor(member)) as work:
         waiting = await customers.cases_waiting(work, most=MOST)
         return [
             {
@@ -135,7 +135,7 @@ async def answer_case(desk: Desk, member: Member, case_id: str, body: Answer) ->
 async def hardships(desk: Desk, member: Member) -> list[dict[str, Any]]:
     """List the pleas that wait for an answer."""
     member.demand(Duty.ANSWER_CASES)
-    async with desk.work(_actor(member), durable=False) as work:
+    async with desk.look(_actor(member)) as work:
         waiting = [case for case in await customers.cases_waiting(work, most=MOST) if case.kind is customers.CaseKind.HARDSHIP]
         shown = []
         for case in waiting:
@@ -174,7 +174,7 @@ async def refuse_ease(desk: Desk, member: Member, case_id: str, body: RefuseEase
 async def write_offs(desk: Desk, member: Member) -> list[dict[str, Any]]:
     """List the loans whose write-off is proposed."""
     member.demand(Duty.SEE_BOOKS)
-    async with desk.work(_actor(member), durable=False) as work:
+    async with desk.look(_actor(member)) as work:
         return [{"customer_id": customer_id, "loan_id": loan_id} for customer_id, loan_id in await arrears.proposed_write_offs(work)]
 
 
@@ -191,7 +191,7 @@ async def write_off(desk: Desk, member: Member, loan_id: str, body: WriteOff) ->
 
 async def approvals(desk: Desk, _member: Member) -> list[dict[str, Any]]:
     """List the requests that wait for a second yes."""
-    async with desk.work(Actor("staff", "read"), durable=False) as work:
+    async with desk.look(Actor("staff", "read")) as work:
         return [_plain(asdict(request)) for request in await staff.requests(work, state="open", most=MOST)]
 
 
@@ -235,7 +235,7 @@ async def suspend_partner(desk: Desk, member: Member, partner_id: str, body: Why
 async def board(desk: Desk, member: Member, name: str) -> Any:
     """Show one board."""
     member.demand(Duty.SEE_BOARDS)
-    async with desk.work(_actor(member), durable=False) as work:
+    async with desk.look(_actor(member)) as work:
         shown = {
             "funnel": boards.funnel,
             "entries": boards.entries,
@@ -260,7 +260,7 @@ async def trial_balance(desk: Desk, member: Member, on: str) -> dict[str, Any]:
         day = date.fromisoformat(on)
     except ValueError:
         raise BadField(field="on", why="a day like 2026-09-30") from None
-    async with desk.work(_actor(member), durable=False) as work:
+    async with desk.look(_actor(member)) as work:
         lines = await ledger.trial_balance(work, day)
         return {"on": on, "lines": [_plain(asdict(line)) for line in lines], "sum_fen": sum(line.balance_fen for line in lines)}
 
@@ -268,7 +268,7 @@ async def trial_balance(desk: Desk, member: Member, on: str) -> dict[str, Any]:
 async def bureau_state(desk: Desk, member: Member) -> dict[str, Any]:
     """Show what was reported, what waits and what was rejected, and the codes still to be verified."""
     member.demand(Duty.SEE_BOARDS)
-    async with desk.work(_actor(member), durable=False) as work:
+    async with desk.look(_actor(member)) as work:
         latest = [
             {"batch_id": one.batch_id, "rows": one.rows, "state": one.state, "accepted": one.accepted or 0, "rejected": one.rejected or 0}
             for one in await bureau.batches(work, most=50)
@@ -298,7 +298,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 async def parked_events(desk: Desk, member: Member) -> list[dict[str, Any]]:
     """List the events that a partner did not take for a day, oldest first."""
     member.demand(Duty.PROPOSE_PARTNER)
-    async with desk.work(_actor(member), durable=False) as work:
+    async with desk.look(_actor(member)) as work:
         return [
             {
                 "event_id": event.event_id,

@@ -202,7 +202,7 @@ async def places_of(desk: Desk) -> Mapping[str, Place]:
 
 async def _show_pictures(desk: Desk, session: Session, refs: Sequence[str]) -> tuple[str, str]:
     """Send the card's front and the face to the checks, before they are named; give their hashes. The back is kept, not asked about."""
-    async with desk.work(Actor("customer", session.who), durable=False) as work:
+    async with desk.look(Actor("customer", session.who)) as work:
         for item in ("identity", "face"):
             await customers.permit(work, customer_id=session.who, item=item, purpose="identity")
         front, _, selfie = [await customers.open_file(work, owners=_owners(session), file_ref=ref) for ref in refs]
@@ -280,7 +280,7 @@ async def screen_again(desk: Desk, *, most: int = 500) -> int:
 
     Raises ServiceAway: those not asked yet are asked the next time.
     """
-    async with desk.work(durable=False) as work:
+    async with desk.look() as work:
         due = await customers.to_screen_again(work, most=most)
     for customer_id in due:
         await _screen_one(desk, customer_id)

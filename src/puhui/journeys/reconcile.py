@@ -91,7 +91,7 @@ class _Parcel:
 async def send_partner_files(desk: Desk, turn: Turn) -> Turn | None:
     """Step `partner-day.send`: send every funder its files of the day and order its settlement."""
     day = date.fromisoformat(turn.subject)
-    async with desk.work(ACTOR, durable=False) as work:
+    async with desk.look(ACTOR) as work:
         left = [PartnerId(one) for one in turn.state.get("left") or await funding.partners_used(work)]
         services = await funder_services(desk, work, left)
         parcels = {partner_id: await _parcel(work, services[partner_id], partner_id, day) for partner_id in left}
@@ -165,7 +165,7 @@ async def _order_settlement(work: Work, partner_id: PartnerId, day: date, loans:
 async def read_mirrors(desk: Desk, turn: Turn) -> Turn | None:
     """Step `partner-day.mirror`: read every funder's own view of the day and keep every difference to ours."""
     day = date.fromisoformat(turn.subject)
-    async with desk.work(ACTOR, durable=False) as work:
+    async with desk.look(ACTOR) as work:
         left = [PartnerId(one) for one in turn.state.get("left") or await funding.files_of(work, day=day, kind="balances")]
         services = await funder_services(desk, work, left)
     found = await _each(left, lambda partner_id: _mirror(services[partner_id], partner_id, day))
@@ -252,7 +252,7 @@ async def start_listening(work: Work) -> None:
 
 async def listen(desk: Desk, turn: Turn) -> Turn | None:
     """Step `listen.read`: put every event of the services into the inbox that is not there yet."""
-    async with desk.work(ACTOR, durable=False) as work:
+    async with desk.look(ACTOR) as work:
         cursors = {service: await payments.cursor(work, service=service) for service in LISTENED}
     await asyncio.gather(*(_hear(desk, service, cursor) for service, cursor in cursors.items()))
     async with desk.work(ACTOR, durable=False) as work:

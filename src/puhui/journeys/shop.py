@@ -121,7 +121,7 @@ async def quote_order(desk: Desk, *, partner_id: str, body: QuoteOrder) -> dict[
 
 async def find_order(desk: Desk, *, partner_id: str, order_id: str) -> dict[str, Any]:
     """Say how a shop's own order stands. Raises NotFound."""
-    async with desk.work(Actor("partner", partner_id), durable=False) as work:
+    async with desk.look(Actor("partner", partner_id)) as work:
         return _told(await channels.find_purchase(work, merchant_id=await _merchant_of(work, partner_id), order_id=order_id))
 
 
@@ -300,7 +300,7 @@ async def send_files(desk: Desk, turn: Turn) -> Turn | None:
 
 async def _send_file(desk: Desk, merchant_id: str, day: date) -> bool:
     """Send one shop its file; give whether it has it."""
-    async with desk.work(HOUSE, durable=False) as work:
+    async with desk.look(HOUSE) as work:
         rows = await channels.settlement_rows(work, merchant_id, day)
         partner = await partners.find(work, partner_id=PartnerId(merchant_id))
     content = write_dayfile(COLUMNS, [(row.business_date, row.order_id, row.event, row.amount_fen, row.fee_fen, row.net_fen) for row in rows])

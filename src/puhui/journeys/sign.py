@@ -147,7 +147,7 @@ async def sign(desk: Desk, *, session: Session, body: Sign, key: str) -> StepAns
 
 
 async def _how_it_ended(desk: Desk, customer_id: CustomerId, signature_id: str, contract_sha256: str) -> StepAnswer:
-    async with desk.work(Actor("customer", customer_id), durable=False) as work:
+    async with desk.look(Actor("customer", customer_id)) as work:
         state, code = await agreements.signing_state(work, customer_id=customer_id, signature_id=signature_id)
         agreement = await agreements.of_contract(work, customer_id=customer_id, contract_sha256=contract_sha256)
         newest = await agreements.standing(work, customer_id=customer_id, application_id=agreement.application_id)
@@ -168,7 +168,7 @@ def _on_its_way(agreement: Agreement) -> StepAnswer:
 async def make(desk: Desk, turn: Turn) -> Turn | None:
     """Step `sign.sign`: certificate, signature, time stamp, mandate, the funders' confirmations; then everything in one Work."""
     customer_id, signature_id = CustomerId(turn.customer_id), turn.subject
-    async with desk.work(HOUSE, durable=False) as work:
+    async with desk.look(HOUSE) as work:
         case = await _case(work, customer_id, turn.state["contract_sha256"])
         code = _open_code(work, signature_id, turn.state["code"])
         clients = {hold.reservation_id: await funder_service(desk, work, hold.partner_id) for hold in case.holds}

@@ -72,7 +72,7 @@ async def certificate(desk: Desk, *, session: Session, body: Certificate, key: s
 
 async def schedule(desk: Desk, session: Session, query: Mapping[str, str]) -> dict[str, Any]:
     """`GET /borrower/v1/schedule`: the rows of one loan (`loan_id`), or of all that are not closed."""
-    async with desk.work(_actor(session), durable=False) as work:
+    async with desk.look(_actor(session)) as work:
         loans = await ledger.loans_of(work, session.who, work.today)
         wanted = query.get("loan_id")
         if wanted and wanted not in {loan.loan_id for loan in loans}:
@@ -94,7 +94,7 @@ async def statement(desk: Desk, session: Session, query: Mapping[str, str]) -> d
     if not loan_id:
         raise BadField(field="loan_id", why="name the loan")
     since, until = _day(query, "since"), _day(query, "until")
-    async with desk.work(_actor(session), durable=False) as work:
+    async with desk.look(_actor(session)) as work:
         lines = await ledger.statement(work, session.who, loan_id, since, until)
     return {"loan_id": loan_id, "lines": [_line(line) for line in lines]}
 

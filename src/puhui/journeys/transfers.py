@@ -48,7 +48,7 @@ async def send(desk: Desk, turn: Turn) -> Turn | None:
 async def ask(desk: Desk, turn: Turn) -> Turn | None:
     """Step `order.ask`: ask how the transfer stands."""
     order_id = PaymentOrderId(turn.subject)
-    async with desk.work(HOUSE, durable=False) as work:
+    async with desk.look(HOUSE) as work:
         order = await payments.find(work, payment_order_id=order_id)
     if order.has_ended:
         async with desk.work(HOUSE) as work:
@@ -70,7 +70,7 @@ async def ask(desk: Desk, turn: Turn) -> Turn | None:
 async def on_told(desk: Desk, callback: Callback) -> None:
     """Callbacks `rail.paid`, `rail.failed`, `rail.returned`: ask the rail itself, and book what it says."""
     order_id = PaymentOrderId(callback.subject)
-    async with desk.work(HOUSE, durable=False) as work:
+    async with desk.look(HOUSE) as work:
         order = await payments.find_or_none(work, payment_order_id=order_id)
     answer = await rail.ask(desk.service("rail"), order) if order else rail.NotThere()
     async with desk.work(HOUSE) as work:

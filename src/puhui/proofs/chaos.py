@@ -145,7 +145,7 @@ async def _go_on_whatever_dies(telling: Telling, on_progress: Progress | None) -
 async def _outcome(telling: Telling, steps: int, killed: dict[str, int]) -> dict[str, Any]:
     day = telling.driver.clock.now().astimezone(SHANGHAI).date()
     rail = await telling.driver.ask("GET", f"{telling.town}/town/truth/rail")
-    async with telling.desk.work(durable=False) as work:
+    async with telling.desk.look() as work:
         found = await money.check(work, rail)
     state = await end_state(telling.desk, day)
     lines = await canonical_lines(telling.desk, day)

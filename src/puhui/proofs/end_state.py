@@ -37,7 +37,7 @@ async def end_state(desk: Desk, day: date) -> EndState:
 
 async def canonical_lines(desk: Desk, day: date) -> list[bytes]:
     """Give the lines of the dump, in their order, so that two runs can be compared line by line."""
-    async with desk.work(durable=False) as work:
+    async with desk.look() as work:
         loans = [loan async for loan in ledger.canonical(work, day)]
         people = {customer_id: await _person(work, customer_id) for customer_id in sorted({loan["customer_id"] for loan in loans})}
         records = {customer_id: await bureau.records_of(work, customer_id) for customer_id in people}

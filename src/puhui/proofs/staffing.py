@@ -51,7 +51,7 @@ class Office:
 
     async def morning(self, desk: Desk) -> None:
         """Do one morning's work, if there is any; nobody logs in for nothing."""
-        async with desk.work(durable=False) as work:
+        async with desk.look() as work:
             has_work = bool(await customers.cases_waiting(work, most=1) or await arrears.proposed_write_offs(work))
         if not has_work:
             return

@@ -183,7 +183,7 @@ async def report(telling: Telling) -> dict[str, Any]:
 
 
 async def _counts(desk: Desk, day: date) -> dict[str, Any]:
-    async with desk.work(durable=False) as work:
+    async with desk.look() as work:
         funnel, standing = await boards.funnel(work), await boards.standing(work)
         thin = await boards.thin_file(work)
         trial = await ledger.trial_balance(work, day)
@@ -212,7 +212,7 @@ async def _checked_by_others(telling: Telling) -> dict[str, Any]:
     rail = await telling.driver.ask("GET", f"{telling.town}/town/truth/rail")
     breaches = await telling.driver.ask("GET", f"{telling.town}/town/truth/breaches")
     balances = {one["account"]: int(one["balance_fen"]) for one in rail["accounts"]}
-    async with telling.desk.work(durable=False) as work:
+    async with telling.desk.look() as work:
         cash = await ledger.cash(work, work.today)
         mirrors = await funding.mirror_state(work)
     return {

@@ -7,7 +7,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from puhui.foundation import flows
 from puhui.foundation.clock import ClockMode
 from puhui.foundation.desk import Desk, store_clock
 from puhui.foundation.refusals import BadField, Refusal
@@ -51,13 +50,11 @@ async def _advance(desk: Desk, signed: Signed) -> Reply:
     is_moved = to > desk.clock.now()
     if is_moved:
         desk.clock.step_to(to)
-    async with desk.work(durable=False) as work:
-        if is_moved:
+        async with desk.work(durable=False) as work:
             await store_clock(work)
-        seen = await flows.waiting(work, to)
     if not body.run:
         return Reply({"quiet": True, "did": 0})
-    did, looked = await drain_and_look(desk, to, seen=seen)
+    did, looked = await drain_and_look(desk, to)
     answer: dict[str, Any] = {"quiet": True, "did": did}
     if looked.next_due is not None:
         answer["next_due"] = looked.next_due.isoformat()

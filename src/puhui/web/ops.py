@@ -14,7 +14,7 @@ async def health(request: Request) -> Response:
     """`GET /health`: 200 when the database answers, 503 when not; with the clock's mode and the day."""
     desk: Desk = request.app.state.desk
     try:
-        async with desk.work(durable=False) as work:
+        async with desk.look() as work:
             await work.connection.fetchval("select 1")
             body = {"state": "good", "clock": desk.clock.mode.value, "at": work.at.isoformat(), "business_date": work.today.isoformat()}
     except AWAY:

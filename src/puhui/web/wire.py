@@ -168,7 +168,7 @@ async def once(desk: Desk, *, sender: str, key: str, scope: str, body: bytes, ca
     async with in_turn(desk, sender, key):
         earlier = receipts.till_of(desk).find(sender=sender, key=key, digest=digest)
         if earlier is None:
-            async with desk.work(durable=False) as work:
+            async with desk.look() as work:
                 earlier = await receipts.find(work, sender=sender, key=key, digest=digest)
         if earlier:
             return Reply(earlier.body or None, earlier.status), True

@@ -173,11 +173,27 @@ async def exchange(work: Work, secret: str) -> str:
     return _secret(work, visit.session_id, "cookie")
 
 
-async def session_in(work: Work, secret: str) -> Session:
-    """Give the session of a secret and keep it alive. The address's own secret is taken too, until a page has exchanged it.
+async def look_in(work: Work, secret: str) -> tuple[Session, bool]:
+    """Give the session of a secret, and whether it is to be kept alive by `session_in`. The address's own secret is taken until a page has exchanged it.
 
     Raises: SessionOver (unknown, idle for 30 minutes, 12 hours old, ended), SecretSpent.
     """
+    visit, is_page = await _visit_of(work, secret)
+    return _session(visit), _is_unspent(visit, is_page) or _is_ageing(work, visit)
+
+
+async def session_in(work: Work, secret: str) -> Session:
+    """Give the session of a secret as `look_in` does, and keep it alive; the address's own secret is spent for the API by it."""
+    visit, is_page = await _visit_of(work, secret)
+    if _is_unspent(visit, is_page):
+        await store.exchange(work, visit.session_id, "api")
+        await store.move_token(work, visit.session_id, before=["issued"], state="bound")
+    if _is_ageing(work, visit):
+        await store.keep_alive(work, visit.session_id, min(_later(work, IDLE_MIN), visit.ends_at))
+    return _session(visit)
+
+
+async def _visit_of(work: Work, secret: str) -> tuple[Visit, bool]:
     found = await store.session_by_secret(work, secret) if secret else None
     if found is None:
         raise SessionOver
@@ -185,13 +201,17 @@ async def session_in(work: Work, secret: str) -> Session:
     _demand_living(work, visit)
     if is_page and visit.exchanged_by == "page":
         raise SecretSpent
-    if is_page and visit.exchanged_by is None:
-        await store.exchange(work, visit.session_id, "api")
-        await store.move_token(work, visit.session_id, before=["issued"], state="bound")
+    return found
+
+
+def _is_unspent(visit: Visit, is_page: bool) -> bool:
+    return is_page and visit.exchanged_by is None
+
+
+def _is_ageing(work: Work, visit: Visit) -> bool:
+    """Say whether enough of the idle time has passed that it is worth a write to begin it anew."""
     idle_until = _later(work, IDLE_MIN)
-    if (idle_until - visit.idle_until) * IDLE_MIN > idle_until - work.at:
-        await store.keep_alive(work, visit.session_id, min(idle_until, visit.ends_at))
-    return _session(visit)
+    return (idle_until - visit.idle_until) * IDLE_MIN > idle_until - work.at
 
 
 async def find_visit(work: Work, session_id: str) -> Visit:

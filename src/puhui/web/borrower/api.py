@@ -60,11 +60,16 @@ async def _once(desk: Desk, request: Request, name: str, door: BorrowerStep, bod
 
 
 async def _enter(desk: Desk, request: Request, key: str, digest: bytes) -> tuple[Session, Receipt | None]:
-    """Find the session and an earlier answer, in one Work."""
-    async with desk.work(durable=False) as work:
-        session = await enter.session_in(work, request.headers.get("puhui-session", ""))
+    """Find the session and an earlier answer, in one look; a Work follows only if the session is to be kept alive."""
+    secret = request.headers.get("puhui-session", "")
+    async with desk.look() as work:
+        session, is_to_keep_alive = await enter.look_in(work, secret)
         known = receipts.till_of(desk).find(sender=session.session_id, key=key, digest=digest)
-        return session, known or await receipts.find(work, sender=session.session_id, key=key, digest=digest)
+        known = known or await receipts.find(work, sender=session.session_id, key=key, digest=digest)
+    if is_to_keep_alive:
+        async with desk.work(durable=False) as work:
+            await enter.session_in(work, secret)
+    return session, known
 
 
 async def run(desk: Desk, door: BorrowerStep, session: Session, body: bytes, key: str) -> Reply:
