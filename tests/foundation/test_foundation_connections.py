@@ -13,13 +13,17 @@ async def _switches(desk):
         return [row["name"] for row in await work.connection.fetch("select name from foundation.switches")]
 
 
+async def _stumble(desk):
+    async with desk.work() as work:
+        await set_switch(work, "pay_out", is_on=False)
+        raise RuntimeError
+
+
 async def test_what_a_work_wrote_is_there_for_a_look_and_what_failed_is_not(desk):
     async with desk.work() as work:
         await set_switch(work, "sales", is_on=False)
     with pytest.raises(RuntimeError):
-        async with desk.work() as work:
-            await set_switch(work, "pay_out", is_on=False)
-            raise RuntimeError
+        await _stumble(desk)
     async with desk.work(durable=False) as work:
         await set_switch(work, "marketing", is_on=True)
     assert sorted(await _switches(desk)) == ["marketing", "sales"]

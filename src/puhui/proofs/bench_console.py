@@ -79,8 +79,8 @@ async def run(
 async def _open(home: Path, url: str) -> Desk:
     config = Config(home=home, database_url=url)
     desk = await open_desk(config, wiring(), owner="bench", database_url=url)
-    async with desk.pool.acquire() as connection:
-        row = await connection.fetchrow(desks.SQL.stored_clock.text)
+    async with desk.look() as work:
+        row = await desks.SQL.stored_clock.row(work)
     assert row is not None, "a house in which a story was told keeps its clock"
     desk.clock = Clock(ClockMode.STEPPED, row["since_at"])
     return desk

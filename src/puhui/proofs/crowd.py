@@ -91,7 +91,8 @@ class Crowd:
 
 async def multiply(desk: Desk, *, loans: int) -> Crowd:
     """Copy the whole house until it has at least `loans` loans. Nobody may be at work in it."""
-    async with desk.pool.acquire() as connection:
+    async with desk.work(durable=False) as work:
+        connection = work.connection
         had: int = await connection.fetchval("select count(*) from ledger.loans")
         assert had, "a house without a loan cannot be multiplied"
         copies = -(-loans // had) - 1
@@ -106,15 +107,14 @@ async def _copy(connection: asyncpg.Connection, keys: FieldKeys, copies: int) ->
     documents = await _documents(connection, keys)
     people = await connection.fetch("select customer_id from customers.identities order by customer_id")
     columns = {table: await _columns(connection, table) for table in TABLES}
-    async with connection.transaction():
-        await connection.execute("set local synchronous_commit = off; set local work_mem = '64MB'")
-        for first in range(1, copies + 1, CHUNK):
-            last = min(first + CHUNK - 1, copies)
-            for table, (where, changed) in TABLES.items():
-                await _copy_table(connection, table, columns[table], where, changed, (first, last, stride))
-            await _copy_documents(connection, keys, documents, first, last)
-            await _copy_identities(connection, keys, [row["customer_id"] for row in people], first, last)
-        await _multiply_days(connection, copies)
+    await connection.execute("set local work_mem = '64MB'")
+    for first in range(1, copies + 1, CHUNK):
+        last = min(first + CHUNK - 1, copies)
+        for table, (where, changed) in TABLES.items():
+            await _copy_table(connection, table, columns[table], where, changed, (first, last, stride))
+        await _copy_documents(connection, keys, documents, first, last)
+        await _copy_identities(connection, keys, [row["customer_id"] for row in people], first, last)
+    await _multiply_days(connection, copies)
     await connection.execute("select setval(pg_get_serial_sequence('foundation.events', 'seq'), (select max(seq) from foundation.events))")
     await connection.execute("analyze")
 
