@@ -1,4 +1,4 @@
-"""The benches of derived variables: `puhui bench plan|backfill|select`."""
+"""The benches of whole books: of derived variables `puhui bench plan|backfill|select`, of rules `puhui bench day|backtest`."""
 
 import click
 
@@ -38,3 +38,30 @@ def select_bench(*, people: int, seed: int, as_json: bool) -> None:
     from puhui.proofs import bench_select as proof
 
     show(proof.run(people=people, seed=seed), as_json=as_json)
+
+
+@click.command("day")
+@click.option("--decisions", type=float, default=2e9, show_default=True, help="Evaluations: twenty tables for every row.")
+@click.option("--checks", type=click.IntRange(0, 10_000_000), default=1_000_000, show_default=True, help="Entries of the trace that are decided again.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@JSON
+def day_bench(*, decisions: float, checks: int, seed: int, as_json: bool) -> None:
+    """Decide a part of a day, every row drawn afresh, traced to Parquet; read entries from disk and decide them again by the interpreter."""
+    from puhui.cli.proving import show
+    from puhui.proofs import bench_book as proof
+
+    told = proof.day(int(decisions), checks, seed)
+    show(told, as_json=as_json, is_good=told["trace_wrong"] == 0 and told["distinct_rows"] == told["rows"])
+
+
+@click.command("backtest")
+@click.option("--rows", type=click.IntRange(1000, 200_000_000), default=2_000_000, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@JSON
+def backtest_bench(*, rows: int, seed: int, as_json: bool) -> None:
+    """Decide a book under champion and challenger, from Parquet to Parquet, and give the swap set by segment."""
+    from puhui.cli.proving import show
+    from puhui.proofs import bench_book as proof
+
+    told = proof.backtest(rows, seed)
+    show(told, as_json=as_json, is_good=told["wrong"] == 0)

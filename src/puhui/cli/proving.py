@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from puhui.cli.measuring import backfill_bench, plan_bench, select_bench
+from puhui.cli.measuring import backfill_bench, backtest_bench, day_bench, plan_bench, select_bench
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line.")
 HOME = click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="Keep the house in this empty folder; without it a temporary one is used and removed.")
@@ -245,6 +245,8 @@ def variables_bench(*, people: int, seed: int, as_json: bool) -> None:
 
 bench.add_command(plan_bench)
 bench.add_command(backfill_bench)
+bench.add_command(backtest_bench)
+bench.add_command(day_bench)
 bench.add_command(select_bench)
 
 

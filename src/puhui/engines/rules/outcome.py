@@ -19,7 +19,7 @@ from puhui.engines.rules.program import Array
 from puhui.engines.rules.refusals import UnknownDecision
 from puhui.engines.rules.schema import NULL, Field, exact, value_of
 from puhui.engines.rules.tree import Table
-from puhui.engines.rules.values import DateTime, Trouble, text_of
+from puhui.engines.rules.values import DateTime, Trouble
 
 if TYPE_CHECKING:
     from puhui.engines.rules.artefact import Artefact
@@ -79,7 +79,7 @@ class Outcome:
         if row in self.left or isinstance(form, str):
             return self.interpreted(decision, row).value
         if isinstance(form, Register):
-            held = self._kept(self._place(decision), row)
+            held = self._kept(self.place(decision), row)
             return None if held is None else _of_register(form, held)
         return self._answer(decision, form, row)
 
@@ -125,20 +125,27 @@ class Outcome:
     @property
     def table(self) -> Any:
         """An Arrow table: for each decision its outputs, and the rules that fired. What is no number, text, boolean or date is given as FEEL text."""
+        return self.select(self.artefact.decisions)
+
+    def select(self, decisions: Sequence[str]) -> Any:
+        """As `table`, of these decisions alone. Refused: UnknownDecision."""
         import pyarrow as pa
 
-        columns: dict[str, Any] = {}
-        for name in self.artefact.decisions:
-            values = [self.value(name, row) for row in range(self.n)]
-            contexts = [one for one in values if isinstance(one, dict)]
-            if contexts and all(one is None or isinstance(one, dict) for one in values):
-                for output in contexts[0]:
-                    columns[f"{name}.{output}"] = _arrow([one.get(output) if isinstance(one, dict) else None for one in values])
-            else:
-                columns[name] = _arrow(values)
-            if isinstance(self.artefact.model.decision(name).node, Table):
-                columns[f"{name} fired"] = pa.array([self.fired(name, row) for row in range(self.n)], pa.list_(pa.int32()))
-        return pa.table(columns)
+        from puhui.engines.rules import columns
+
+        told: dict[str, Any] = {}
+        for one in decisions:
+            name, form = self._form(one)
+            told |= columns.of(self, name, form)
+        return pa.table(told)
+
+    def numbers(self, decision: str) -> tuple[Array, Array]:
+        """A decision that is a number for many rows: int64 on its own scale, and where there is one. Raises ValueError where it is none."""
+        name, form = self._form(decision)
+        if not isinstance(form, Register) or form.domain.kind != "number" or not isinstance(self.made, Made) or self.left:
+            raise ValueError(f"{name} is no number of the loops")
+        held = self.made.kept[self.place(name)]
+        return held, held != NULL
 
     def inputs(self, row: int) -> dict[str, object]:
         """The inputs of a row as the interpreter is given them: quantised as the kernels see them."""
@@ -173,7 +180,8 @@ class Outcome:
             raise UnknownDecision(name=decision, what="decision", known=", ".join(forms))
         return decision, forms[decision]
 
-    def _place(self, decision: str) -> int:
+    def place(self, decision: str) -> int:
+        """Where a decision that is a register stands among what was kept."""
         return [name for name, form in self.artefact.compiled.forms.items() if isinstance(form, Register)].index(decision)
 
     def _chosen(self, form: TableForm, row: int) -> list[int]:
@@ -195,12 +203,12 @@ class Outcome:
         if key not in known:
             if len(known) > 100_000:
                 known.clear()
-            known[key] = _asked(self.artefact, decision, code, chosen)
+            known[key] = asked(self.artefact, decision, code, chosen)
         told = known[key]
         return _copied(told)
 
 
-def _asked(artefact: Artefact, decision: str, code: int, chosen: list[int]) -> object:
+def asked(artefact: Artefact, decision: str, code: int, chosen: list[int]) -> object:
     """What the interpreter makes of these rules of a table."""
     model = artefact.model
     found = model.decision(decision)
@@ -242,12 +250,3 @@ def _item(given: object, row: int) -> object:
     if isinstance(given, Sequence) and not isinstance(given, str):
         return given[row]
     return given
-
-
-def _arrow(values: list[object]) -> Any:
-    import pyarrow as pa
-
-    try:
-        return pa.array(values)
-    except pa.ArrowException:
-        return pa.array([text_of(one) for one in values], pa.string())
