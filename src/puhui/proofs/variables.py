@@ -203,12 +203,16 @@ def differing(plan: Plan, variables: list[Variable], history: History, as_of: in
 
 
 def is_same_everywhere(plan: Plan, history: History, as_of: int) -> bool:
-    """Whether the other ways to the same answer give the same bits: from the blob, in a batch, in chunks, in a pruned and shuffled plan."""
+    """Whether the other ways to the same answer give the same bits: from the blob, in a batch, in chunks, by tiles, in a pruned and shuffled plan."""
     vector = plan.one(history, as_of)
     again = History.from_blob(history.catalogue, history.blob())
     ways = [plan.one(again, as_of), plan.batch([again, history], [as_of, as_of])[1]]
     (chunk,) = plan.chunks([history], as_of)
     ways.append(np.array([column[0].as_py() for column in chunk.columns]))
+    tiled = Plan(history.catalogue, plan.names, hot_rows=0)
+    ways += [tiled.one(history, as_of), tiled.one(again, as_of)]
+    if tiled.kinds(history, as_of).tobytes() != plan.kinds(history, as_of).tobytes():
+        return False
     some = list(range(len(plan.names)))[::-7]
     pruned = Plan(history.catalogue, [plan.names[place] for place in some]).one(history, as_of)
     return all(way.tobytes() == vector.tobytes() for way in ways) and pruned.tobytes() == vector[some].tobytes()

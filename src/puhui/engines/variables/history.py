@@ -28,7 +28,7 @@ class Fetch:
     until: int | datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Rows:
     """The rows of one table of one person, sorted by (event_time, event_id, known_time, revision), each exact row once.
 

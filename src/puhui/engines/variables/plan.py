@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ FIELD, EVENTS, DISTINCT, WHOLE = 0, 1, 2, 3
 NEVER_ENDS_US = 1 << 62
 MAGIC = b"PHP1"
 CHUNK_BYTES = 64 << 20
+HOT_ROWS = 10_000
 # The one NaN, and the same with a reason of `Missing` in its lowest bits, by that reason.
 NAN: Floats = np.full(5, 0x7FF8000000000000, np.uint64).view(np.float64)
 NOTHING: Floats = np.zeros(0)
@@ -298,8 +300,13 @@ class Plan:
     One plan may be used by many threads. Raises: NoSuchVariable.
     """
 
-    def __init__(self, catalogue: "Catalogue", names: Sequence[str], *, kernels: Any = None) -> None:
-        """Lay out a plan; `kernels` is another build of the kernels' module, for proofs."""
+    def __init__(self, catalogue: "Catalogue", names: Sequence[str], *, kernels: Any = None, hot_rows: int = HOT_ROWS) -> None:
+        """Lay out a plan. `kernels` is another build of the kernels' module, for proofs. A person's table of `hot_rows` or more gets daily tiles when
+        it is asked about again (of 0: at once); the answers are the same bits.
+        """
+        self.hot_rows = hot_rows
+        self._tiles: WeakKeyDictionary[Rows, Any] = WeakKeyDictionary()
+        self._asked: WeakSet[Rows] = WeakSet()
         self.catalogue = catalogue
         self._built = kernels
         self.names = tuple(names)
@@ -443,6 +450,18 @@ class Plan:
         assert len(instants) == people, (len(instants), people)
         return instants
 
+    def _tiles_of(self, plan: TablePlan, rows: Rows) -> Any:
+        """Give the tiles of a table of very many rows once it is asked about again; None where it is walked as it is."""
+        if self._built is not None and self._built.__name__ != "puhui.engines.variables.kernels":
+            return None
+        held = self._tiles.get(rows)
+        if held is None and (self.hot_rows == 0 or rows in self._asked):
+            from puhui.engines.variables.tiling import tiles_of
+
+            held = self._tiles[rows] = tiles_of(plan, rows, _filter_codes(plan, rows))
+        self._asked.add(rows)
+        return held
+
     def arrow(self, vectors: Floats, before: list[tuple[str, Any]]) -> Any:
         """Give vectors as an Arrow record batch, after the columns `before`."""
         import pyarrow as pa
@@ -474,6 +493,11 @@ class Plan:
                     cells[plan.first : plan.end] = nans[Missing.NO_TABLE]
                 continue
             filters = plan.families
+            tiles = self._tiles_of(plan, rows) if len(rows) >= self.hot_rows else None
+            if tiles is not None:
+                tiles.fill(plan, rows, as_of_us, plan.narrow if is_narrow else plan.blocks, plan.run_start if is_narrow else plan.no_runs,
+                           (cells, scratch.moments, scratch.gaps, nans, out))  # fmt: skip
+                continue
             kernels.fill_table(
                 as_of_us, rows.event_time, rows.known_time, rows.revision, rows.retracted, rows.slots, rows.is_plain, rows.values, rows.ok,
                 rows.codes, _filter_codes(plan, rows), rows.largest, rows.largest_code,
