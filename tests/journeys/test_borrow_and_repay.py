@@ -226,7 +226,7 @@ class Stage:
     async def hear(self) -> int:
         """Read what the rail would have called back."""
         async with self.desk.work(HOUSE) as work:
-            cursor = await payments.cursor(work, service="test")
+            cursor = (await payments.cursors(work, ["test"]))["test"]
             page = self.town.world.callbacks.since("rail", int(cursor or 0))
             for one in page["events"]:
                 await outbox.receive(work, reconcile._callback("rail", one if isinstance(one, dict) else _plain(one)))

@@ -163,8 +163,7 @@ async def hold(desk: Desk, turn: Turn) -> Turn | None:
     answers = await asyncio.gather(*(_ask(clients[one.partner_id], one, wanted, is_outdated=one.partner_id in outdated) for one in asking))
     anew = await _terms_anew(clients, asking, answers)
     async with desk.work(HOUSE) as work:
-        for partner_terms in anew:
-            await funding.note_terms(work, partner_terms)
+        await funding.note_terms(work, anew)
         refused |= await _note_answers(work, asking, answers, changed=frozenset(one.partner_id for one in anew), rounds=turn.state["round"])
         state = dict(turn.state) | {"refused": sorted(refused), "round": turn.state["round"] + 1}
         if any(isinstance(answer, funder.Waiting) for answer in answers):
@@ -344,9 +343,7 @@ async def _know_todays_terms(desk: Desk) -> None:
 
     found = await asyncio.gather(*(read(one) for one in stale))
     async with desk.work(HOUSE, durable=False) as work:
-        for told in found:
-            if told is not None:
-                await funding.note_terms(work, told)
+        await funding.note_terms(work, [told for told in found if told is not None])
 
 
 async def _client(desk: Desk, work: Work, partner_id: PartnerId) -> tuple[Service, ListedPartner] | None:

@@ -253,7 +253,7 @@ async def start_listening(work: Work) -> None:
 async def listen(desk: Desk, turn: Turn) -> Turn | None:
     """Step `listen.read`: put every event of the services into the inbox that is not there yet."""
     async with desk.look(ACTOR) as work:
-        cursors = {service: await payments.cursor(work, service=service) for service in LISTENED}
+        cursors = await payments.cursors(work, LISTENED)
     await asyncio.gather(*(_hear(desk, service, cursor) for service, cursor in cursors.items()))
     async with desk.work(ACTOR, durable=False) as work:
         return await flows.move(work, turn, due=work.at + LISTEN_EVERY)

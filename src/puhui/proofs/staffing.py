@@ -27,6 +27,8 @@ PEOPLE: Mapping[str, frozenset[Role]] = {
     "demo.finance-b": frozenset({Role.FINANCE}),
     "demo.compliance": frozenset({Role.COMPLIANCE}),
 }
+ANSWERED = frozenset({"question", "complaint", "review", "not_mine", "freeze"})
+MOST = 1000
 ANSWER = "您反映的情况我们已经核对，处理结果请在“我的”里查看。如仍不满意，可以申请调解。"
 
 
@@ -52,13 +54,15 @@ class Office:
     async def morning(self, desk: Desk) -> None:
         """Do one morning's work, if there is any; nobody logs in for nothing."""
         async with desk.look() as work:
-            has_work = bool(await customers.cases_waiting(work, most=1) or await arrears.proposed_write_offs(work))
-        if not has_work:
-            return
+            waiting = {case.kind.value for case in await customers.cases_waiting(work, most=MOST)}
+            has_write_offs = bool(await arrears.proposed_write_offs(work))
         self.tokens.clear()
-        await self._pleas()
-        await self._cases()
-        await self._write_offs()
+        if "hardship" in waiting:
+            await self._pleas()
+        if waiting & ANSWERED:
+            await self._cases()
+        if has_write_offs:
+            await self._write_offs()
 
     async def _pleas(self) -> None:
         for plea in await self.get("demo.operations", "/staff/v1/hardships"):
@@ -72,7 +76,7 @@ class Office:
 
     async def _cases(self) -> None:
         for case in await self.get("demo.compliance", "/staff/v1/cases"):
-            if case["kind"] in {"question", "complaint", "review", "not_mine", "freeze"}:
+            if case["kind"] in ANSWERED:
                 body = {"customer_id": case["customer_id"], "outcome": "partly", "text": ANSWER}
                 await self.post("demo.compliance", f"/staff/v1/cases/{case['case_id']}/answer", body)
                 self._count(case["kind"])

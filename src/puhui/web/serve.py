@@ -7,6 +7,7 @@ both    does all of it in one process: the usual choice on a small machine.
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ from puhui.journeys.first_day import settle_in
 from puhui.journeys.wiring import wiring
 from puhui.web import app
 
+GC_THRESHOLDS = (50_000, 25, 25)
 
 async def serve(config: Config, role: str, *, with_parent: bool = False) -> None:
     """Serve until told to stop (SIGTERM, SIGINT): requests end, the flow in hand ends its step, then the process goes."""
@@ -43,6 +45,8 @@ async def serve(config: Config, role: str, *, with_parent: bool = False) -> None
             await store_clock(work)
             forgotten = await flows.forget_leases(work, desk.owner)
         await settle_in(desk)
+        gc.freeze()  # what is loaded by now stays: the collector need not walk it again and again
+        gc.set_threshold(*GC_THRESHOLDS)
         log.info("serve.started", role=role, port=config.port, clock=config.clock.value, leases_forgotten=forgotten)
         await _run(desk, role, stop)
     finally:

@@ -26,7 +26,7 @@ WANTED = Wanted(LI, LoanId("ln-1a3-1"), Money(300_000), YearRate(180_000), "leve
 @pytest.fixture
 async def terms(work):
     for partner_id in FUNDERS:
-        await funding.note_terms(work, replace(TERMS, partner_id=partner_id))
+        await funding.note_terms(work, [replace(TERMS, partner_id=partner_id)])
     return work
 
 
@@ -42,7 +42,7 @@ async def book(work, partner_id: PartnerId) -> dict[str, int]:
 
 async def test_terms_are_asked_once_a_day_and_again_when_they_were_announced_anew(work):
     assert await funding.stale_terms(work, FUNDERS) == FUNDERS
-    await funding.note_terms(work, TERMS)
+    await funding.note_terms(work, [TERMS])
     assert await funding.stale_terms(work, FUNDERS) == FUNDERS[1:]
     assert await funding.outdated_terms(work, FUNDERS) == []
     await funding.announce_terms(work, partner_id=FUNDERS[0], version="v2")

@@ -11,14 +11,20 @@ SQL = sql.load(__file__)
 
 
 async def load(work: Work, wanted: Sheets) -> Sheets:
-    """Give the stored rows for the keys of `wanted`."""
+    """Give the stored rows for the keys of `wanted`; of a board with no key nothing is asked."""
+    applications = await SQL.applications_of.rows(work, **_pairs(wanted.applications)) if wanted.applications else ()
+    loans = await SQL.loans_of.rows(work, **_pairs(wanted.loans)) if wanted.loans else ()
+    shares = await SQL.shares_of.rows(work, **_shares(wanted)) if wanted.shares else ()
+    cases = await SQL.cases_of.rows(work, **_pairs(wanted.cases)) if wanted.cases else ()
+    entry_days = await SQL.entry_days_of.rows(work, **_entry_days(wanted)) if wanted.entry_days else ()
+    days = await SQL.days_of.rows(work, days=[key[0] for key in wanted.days]) if wanted.days else ()
     return Sheets(
-        {(r["customer_id"], r["application_id"]): Application(**r) for r in await SQL.applications_of.rows(work, **_pairs(wanted.applications))},
-        {(r["customer_id"], r["loan_id"]): Loan(**r) for r in await SQL.loans_of.rows(work, **_pairs(wanted.loans))},
-        {(r["customer_id"], r["loan_id"], r["partner_id"]): Share(**r) for r in await SQL.shares_of.rows(work, **_shares(wanted))},
-        {(r["customer_id"], r["case_id"]): Case(**r) for r in await SQL.cases_of.rows(work, **_pairs(wanted.cases))},
-        {(r["entry_id"], r["day"]): EntryDay(**r) for r in await SQL.entry_days_of.rows(work, **_entry_days(wanted))},
-        {(r["day"],): Day(**r) for r in await SQL.days_of.rows(work, days=[key[0] for key in wanted.days])},
+        {(r["customer_id"], r["application_id"]): Application(**r) for r in applications},
+        {(r["customer_id"], r["loan_id"]): Loan(**r) for r in loans},
+        {(r["customer_id"], r["loan_id"], r["partner_id"]): Share(**r) for r in shares},
+        {(r["customer_id"], r["case_id"]): Case(**r) for r in cases},
+        {(r["entry_id"], r["day"]): EntryDay(**r) for r in entry_days},
+        {(r["day"],): Day(**r) for r in days},
     )
 
 

@@ -56,11 +56,13 @@ async def outdated_terms(work: Work, partner_ids: Iterable[PartnerId]) -> list[P
     return await store.outdated(work, partner_ids)
 
 
-async def note_terms(work: Work, terms: Terms) -> None:
-    """Keep a funder's terms as it told them now. Its day's rest is counted from now on, so what we hold today already is added back."""
-    wanted = Wanted(CustomerId(""), LoanId(""), ZERO, terms.rate_min, "", "", 1, "", 0, "")
-    books, _, _ = await store.books(work, wanted, [terms.partner_id])
-    await store.set_terms(work, replace(terms, day_left=terms.day_left + books[terms.partner_id].today))
+async def note_terms(work: Work, told: Sequence[Terms]) -> None:
+    """Keep funders' terms as they told them now. Their day's rest is counted from now on, so what we hold today already is added back."""
+    if not told:
+        return
+    wanted = Wanted(CustomerId(""), LoanId(""), ZERO, told[0].rate_min, "", "", 1, "", 0, "")
+    books, _, _ = await store.books(work, wanted, [terms.partner_id for terms in told])
+    await store.set_terms(work, [replace(terms, day_left=terms.day_left + books[terms.partner_id].today) for terms in told])
 
 
 async def announce_terms(work: Work, *, partner_id: PartnerId, version: str) -> None:

@@ -18,29 +18,34 @@ from puhui.vocabulary.ids import CustomerId, LoanId, PartnerId, PaymentOrderId, 
 SQL = sql.load(__file__)
 
 
-async def set_terms(work: Work, terms: Terms) -> None:
-    await SQL.set_terms.run(
+async def set_terms(work: Work, told: Iterable[Terms]) -> None:
+    await SQL.set_terms.many(
         work,
-        partner_id=terms.partner_id,
-        version=terms.version,
-        since=terms.since,
-        is_open=terms.is_open,
-        opens_at=terms.opens_at,
-        closes_at=terms.closes_at,
-        day_left_fen=terms.day_left.fen,
-        total_left_fen=terms.total_left.fen,
-        share_min_ppm=terms.share_min_ppm,
-        share_max_ppm=terms.share_max_ppm,
-        rate_min_ppm=terms.rate_min.ppm,
-        rate_max_ppm=terms.rate_max.ppm,
-        terms_months=sorted(terms.terms_months),
-        regions_allowed=list(terms.regions_allowed),
-        age_min=terms.age_min,
-        age_max=terms.age_max,
-        bands=sorted(terms.bands),
-        region_share_max_ppm=terms.region_share_max_ppm,
-        band_share_max_ppm=terms.band_share_max_ppm,
-        fetched_on=work.today,
+        [
+            {
+                "partner_id": terms.partner_id,
+                "version": terms.version,
+                "since": terms.since,
+                "is_open": terms.is_open,
+                "opens_at": terms.opens_at,
+                "closes_at": terms.closes_at,
+                "day_left_fen": terms.day_left.fen,
+                "total_left_fen": terms.total_left.fen,
+                "share_min_ppm": terms.share_min_ppm,
+                "share_max_ppm": terms.share_max_ppm,
+                "rate_min_ppm": terms.rate_min.ppm,
+                "rate_max_ppm": terms.rate_max.ppm,
+                "terms_months": sorted(terms.terms_months),
+                "regions_allowed": list(terms.regions_allowed),
+                "age_min": terms.age_min,
+                "age_max": terms.age_max,
+                "bands": sorted(terms.bands),
+                "region_share_max_ppm": terms.region_share_max_ppm,
+                "band_share_max_ppm": terms.band_share_max_ppm,
+                "fetched_on": work.today,
+            }
+            for terms in told
+        ],
     )
 
 

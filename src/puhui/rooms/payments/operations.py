@@ -1,7 +1,7 @@
 """What can be done with payments: order, mark sent, learn what the rail says, match money, lay the rail's day beside ours."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -239,9 +239,9 @@ async def explain_break(work: Work, *, day: date, key: str, kind: str, explanati
         raise NotFound(what="break", which=f"{day} {key} {kind}")
 
 
-async def cursor(work: Work, *, service: str) -> str:
-    """Give how far a service's list of events has been read; empty at first."""
-    return await store.cursor(work, service)
+async def cursors(work: Work, services: Sequence[str]) -> dict[str, str]:
+    """Give how far each service's list of events has been read; empty at first."""
+    return dict.fromkeys(services, "") | await store.cursors(work, services)
 
 
 async def move_cursor(work: Work, *, service: str, cursor: str) -> None:

@@ -103,8 +103,8 @@ order by business_date, key, kind;
 update payments.breaks set state = :state, explanation = :explanation, explained_by = :explained_by, closed_at = :closed_at
 where business_date = :business_date and key = :key and kind = :kind and state <> 'closed';
 
--- name: read_cursor
-select cursor from payments.cursors where service = :service;
+-- name: read_cursors
+select service, cursor from payments.cursors where service = any (:services::text[]);
 
 -- name: set_cursor
 insert into payments.cursors (service, cursor, at) values (:service, :cursor, :at)

@@ -216,9 +216,8 @@ async def explain_break(work: Work, *, day: date, key: str, kind: str, state: st
     )
 
 
-async def cursor(work: Work, service: str) -> str:
-    found: str | None = await SQL.read_cursor.value(work, service=service)
-    return found or ""
+async def cursors(work: Work, services: Sequence[str]) -> dict[str, str]:
+    return {row["service"]: row["cursor"] for row in await SQL.read_cursors.rows(work, services=list(services))}
 
 
 async def set_cursor(work: Work, service: str, cursor: str) -> None:
