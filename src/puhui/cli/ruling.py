@@ -26,17 +26,50 @@ def rules() -> None:
 
 @rules.command()
 @FILE
+@click.option("--scenarios", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Cases from CSV: inputs by name, `-> decision` what must come out.")
 @AT
 @JSON
-def check(*, file: Path, at: datetime | None, as_json: bool) -> None:
-    """Read a model: texts that cannot be read, requirements that point nowhere, examples that fail. Exit status 1 if there is one."""
+def check(*, file: Path, scenarios: Path | None, at: datetime | None, as_json: bool) -> None:
+    """Read a model: texts that cannot be read, requirements that point nowhere, examples and scenarios that fail. Exit status 1 if there is one."""
     from puhui.engines.rules import load
     from puhui.engines.rules.checking import checked
+    from puhui.engines.rules.scenarios import run_scenarios
 
     model = load(file)
-    found = checked(model, at=at)
-    show({"decisions": len(model.decisions), "faults": [str(one) for one in found]}, as_json=as_json)
+    found = [str(one) for one in checked(model, at=at)]
+    told: dict[str, Any] = {"decisions": len(model.decisions)}
+    if scenarios:
+        told["scenarios"], failures = run_scenarios(model, scenarios.read_text("utf-8"))
+        found += [f"{scenarios.name}:{one.line}: {one.name or 'case'}: {one.text}" for one in failures]
+    show(told | {"faults": found}, as_json=as_json)
     sys.exit(1 if found else 0)
+
+
+@rules.command()
+@FILE
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+def write(*, file: Path, target: Path) -> None:
+    """Write a model as DMN 1.5, ids and diagram kept; or, where TARGET ends in .xlsx, its decision tables as a workbook."""
+    from puhui.engines.rules import load
+    from puhui.engines.rules.sheets import to_workbook
+    from puhui.engines.rules.writing import written
+
+    model = load(file)
+    target.write_bytes(to_workbook(model) if target.suffix == ".xlsx" else written(model))
+    click.echo(f"{target}: written")
+
+
+@rules.command()
+@FILE
+@click.argument("workbook", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+def fill(*, file: Path, workbook: Path, target: Path) -> None:
+    """Take the decision tables of a workbook into the model, and write it to TARGET as DMN 1.5."""
+    from puhui.engines.rules import load
+    from puhui.engines.rules.sheets import from_workbook
+
+    target.write_bytes(from_workbook(workbook.read_bytes(), load(file)))
+    click.echo(f"{target}: written")
 
 
 @rules.command("run")

@@ -15,8 +15,19 @@ from puhui.engines.rules.manifest import replayed as replay_strategy
 from puhui.engines.rules.manifest import run as run_strategy
 from puhui.engines.rules.model import Model
 from puhui.engines.rules.outcome import Outcome
-from puhui.engines.rules.refusals import BadInput, BadManifest, DamagedArtefact, MissingInput, UnknownDecision, UnreadableFile
+from puhui.engines.rules.refusals import (
+    BadInput,
+    BadManifest,
+    DamagedArtefact,
+    MissingInput,
+    PolicyFails,
+    UnknownDecision,
+    UnreadableFile,
+    UnreadableSheet,
+)
+from puhui.engines.rules.scenarios import run_scenarios
 from puhui.engines.rules.values import Date, DateTime, DaysDuration, Function, MonthsDuration, Range, Time
+from puhui.engines.rules.writing import published, written
 
 __all__ = [
     "Artefact",
@@ -36,6 +47,7 @@ __all__ = [
     "Model",
     "MonthsDuration",
     "Outcome",
+    "PolicyFails",
     "Range",
     "Report",
     "Result",
@@ -44,6 +56,7 @@ __all__ = [
     "Time",
     "UnknownDecision",
     "UnreadableFile",
+    "UnreadableSheet",
     "analyzed",
     "checked",
     "compile",
@@ -51,7 +64,10 @@ __all__ = [
     "feel_with",
     "load",
     "open_artefact",
+    "published",
     "read_manifest",
     "replay_strategy",
+    "run_scenarios",
     "run_strategy",
+    "written",
 ]

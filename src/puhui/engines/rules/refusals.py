@@ -43,3 +43,17 @@ class BadManifest(Refusal):
 
     code = "rules.bad-manifest"
     zh = "策略清单不可用：{why}。"
+
+
+class PolicyFails(Refusal):
+    """The model {model} has {number} faults of its own, so it cannot be published. The first: {first}. Mend the model or the example."""
+
+    code = "rules.policy-fails"
+    zh = "模型“{model}”有{number}处错误，不能发布。第一处：{first}。"
+
+
+class UnreadableSheet(Refusal):
+    """{sheet} cannot be taken as tables of the model: {why}. Nothing was changed; mend it and try again."""
+
+    code = "rules.unreadable-sheet"
+    zh = "{sheet}不能读作模型的决策表：{why}。"
