@@ -45,7 +45,7 @@ WINDOWS = (
 
 # Each a wrong kernel: what it does wrong, the right text, the wrong text.
 MUTANTS = (
-    ("a window's far edge is out", "time[member[begin + inside]] >= since", "time[member[begin + inside]] > since"),
+    ("a window's far edge is out", "time[place] < as_of - edges[beyond]", "time[place] <= as_of - edges[beyond]"),
     ("a row at A is history", "known_time[row] <= as_of and event_time[row] < as_of", "known_time[row] <= as_of and event_time[row] <= as_of"),
     ("what is known at A is not known", "if known_time[row] > as_of:", "if known_time[row] >= as_of:"),
     ("a lag is forgotten", "1 if known_time[row] <= as_of and event_time[row] < as_of", "1 if event_time[row] < as_of"),
@@ -58,7 +58,7 @@ MUTANTS = (
     ("a null counts as a value", "n += here", "n += 1"),
     ("a trend points backward", "24 * (sv * s1 - n * svx)", "24 * (n * svx - sv * s1)"),
     ("gaps are not floored to seconds", "second[place] = time[place] // SECOND_US", "second[place] = (time[place] + 500_000) // SECOND_US"),
-    ("a null is a distinct value", "if code > 0 and stamp", "if stamp"),
+    ("a null is a distinct value", "stamp[0] = strand  #", "#"),
     ("a stamp is left from another group", "stamp[code] != strand", "stamp[code] < 0"),
     ("wide sums lose their middle", "shift_wide(c, d, LOW_BITS + 1)", "shift_wide(c, d, LOW_BITS)"),
     ("lost bits are forgotten", "low | (ONE if lost else ZERO)", "low"),

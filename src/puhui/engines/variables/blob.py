@@ -6,11 +6,11 @@ are differences to the row before; known times are differences to the row's even
 """
 
 import hashlib
-import json
 import struct
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -80,8 +80,8 @@ def unseal(magic: bytes, data: bytes) -> tuple[Any, bytes]:
         raise DamagedBlob(why="the checksum differs")
     (length,) = struct.unpack_from("<I", rest)
     try:
-        return json.loads(rest[4 : 4 + length]), rest[4 + length :]
-    except ValueError as wrong:
+        return msgspec.json.decode(rest[4 : 4 + length]), rest[4 + length :]
+    except (msgspec.DecodeError, ValueError, RecursionError) as wrong:
         raise DamagedBlob(why="the header is not readable") from wrong
 
 

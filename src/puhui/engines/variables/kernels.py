@@ -28,6 +28,7 @@ NO_EVENT, NULL_FIELD, UNDEFINED = 2, 3, 4
 HOUR_US, SECOND_US = 3_600_000_000, 1_000_000
 DAY_SECONDS, DAY_US = 86_400, 86_400_000_000
 HALF, LOW, ONE, ZERO, TOP = np.uint64(32), np.uint64(0xFFFFFFFF), np.uint64(1), np.uint64(0), np.uint64(63)
+TWO, THREE, FOUR = np.uint64(2), np.uint64(3), np.uint64(4)
 LOW_BITS = 20
 LOW_MASK = (1 << LOW_BITS) - 1
 SAFE = float(1 << 61)
@@ -166,24 +167,28 @@ def group_rows(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def cut_windows(
-    as_of: Whole, time: Ints, member: Places, begin: Whole, count: Whole, first: Whole, last: Whole, end: Whole, edge: Ints, turn: Places, stops: Places,
-) -> None:
-    """Write in which order a group's windows are reached, newest row first, and after how many rows each.
+def reach_windows(as_of: Whole, time: Ints, edges: Ints, reach: Places) -> None:
+    """Write for each row, newest first, how many of the lengths of time `edges` (narrower first) it lies beyond."""
+    beyond = 0
+    for place in range(len(time)):
+        while beyond < len(edges) and time[place] < as_of - edges[beyond]:
+            beyond += 1
+        reach[place] = beyond
 
-    The group's rows are member[begin : begin + count]. Windows first .. last are lengths of time, narrower first; last .. end are numbers of newest
-    rows. `turn` counts from `first`.
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def cut_windows(inside: Places, count: Whole, first: Whole, last: Whole, end: Whole, edge: Ints, turn: Places, stops: Places) -> None:
+    """Write in which order a group's windows are reached, newest row first, and after how many of its `count` rows each.
+
+    Windows first .. last are lengths of time, narrower first, and hold `inside` rows; last .. end are numbers of newest rows. `turn` counts from
+    `first`.
     """
-    inside = np.uint64(0)
     item, late = first, last
     for at in range(first, end):
-        if item < last:
-            since = as_of - edge[item]
-            while inside < count and time[member[begin + inside]] >= since:
-                inside += ONE
+        within = inside[item - first] if item < last else count
         newest = min(np.uint64(edge[late]), count) if late < end else count
-        if item < last and (late >= end or inside <= newest):
-            turn[at], stops[at] = item - first, inside
+        if item < last and (late >= end or within <= newest):
+            turn[at], stops[at] = item - first, within
             item += 1
         else:
             turn[at], stops[at] = late - first, newest
@@ -192,12 +197,31 @@ def cut_windows(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def cut_groups(
-    as_of: Whole, time: Ints, start: Places, member: Places, window_start: Ints, window_last: Ints, edge: Ints, turn: Places, stops: Places,
+    as_of: Whole, time: Ints, start: Places, member: Places, window_start: Ints, window_last: Ints, edge: Ints, lengths_of: Ints, turn: Places,
+    stops: Places,
 ) -> None:
-    """Cut every group by its windows; `turn` and `stops` lie where the group's windows do."""
+    """Cut every group by its windows; `turn` and `stops` lie where the group's windows do.
+
+    lengths_of (groups,): the first group that has the same lengths of time.
+    """
+    most = 0
+    for group in range(len(start) - 1):
+        most = max(most, window_last[group] - window_start[group])
+    reach, inside = np.empty(len(time), np.uint32), np.empty(most + 1, np.uint64)
+    held = -1
     for group in range(len(start) - 1):
         begin, count = np.uint64(start[group]), np.uint64(start[group + 1] - start[group])
-        cut_windows(as_of, time, member, begin, count, window_start[group], window_last[group], window_start[group + 1], edge, turn, stops)
+        first, last = window_start[group], window_last[group]
+        if lengths_of[group] != held:
+            held = lengths_of[group]
+            reach_windows(as_of, time, edge[first:last], reach)
+        inside[: last - first + 1] = 0
+        rows = member[begin : begin + count]
+        for at in range(len(rows)):
+            inside[reach[rows[at]]] = at + 1
+        for window in range(1, last - first):
+            inside[window] = max(inside[window], inside[window - 1])
+        cut_windows(inside, count, first, last, window_start[group + 1], edge, turn, stops)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -378,14 +402,14 @@ def finish_fields(moments: Floats, items: Whole, wanted: Whole, cells: Floats, n
 def walk_gaps(second: Ints, member: Places, begin: Whole, turn: Places, stops: Places, gaps: Ints) -> None:
     """Walk the rows of a group themselves: rows, smallest and largest gap, their sum and the sum of their squares (uint64 bits), in seconds."""
     least, most, g2 = NOUGHT + (1 << 62), NOUGHT - 1, NOUGHT
-    walked = begin
+    walked = begin + ONE
     newest = before = second[member[begin]] if begin < len(member) else NOUGHT
     for at in range(len(stops)):
         stop = begin + stops[at]
         while walked < stop:
             own = second[member[walked]]
             gap = before - own
-            least, most = min(least, gap if walked > begin else least), max(most, gap if walked > begin else most)
+            least, most = min(least, gap), max(most, gap)
             g2 += gap * gap
             before = own
             walked += ONE
@@ -438,11 +462,12 @@ def walk_distinct(
 ) -> None:
     """Count different values of a column, whose codes come in the order of `seen`: one is new if its stamp is not this strand's."""
     found, walked = 0, begin
+    stamp[0] = strand  # a null is never new
     for at in range(len(stops)):
         stop = begin + stops[at]
         while walked < stop:
             code = np.uint64(codes[member[walked]])
-            found += 1 if code > 0 and stamp[code] != strand else 0
+            found += 1 if stamp[code] != strand else 0
             stamp[code] = strand
             walked += ONE
         cells[turn[at]] = null_field if stop > begin and found == 0 else np.float64(found)
@@ -487,7 +512,12 @@ def deliver(cells: Floats, run_from: Places, run_to: Places, run_size: Places, o
     """Write runs of a group's cells, which follow one another in the vector too."""
     for run in range(len(run_from)):
         source, target = np.uint64(run_from[run]), np.uint64(run_to[run])
-        for _ in range(run_size[run]):
+        for _ in range(run_size[run] >> np.uint32(2)):
+            out[target], out[target + ONE] = cells[source], cells[source + ONE]
+            out[target + TWO], out[target + THREE] = cells[source + TWO], cells[source + THREE]
+            source += FOUR
+            target += FOUR
+        for _ in range(run_size[run] & np.uint32(3)):
             out[target] = cells[source]
             source += ONE
             target += ONE
@@ -506,7 +536,7 @@ def fill_table(
     as_of: Whole, event_time: Ints, known_time: Ints, revision: Ints, retracted: Bools, slots: Codes, is_plain: Whole, values: Ints,
     ok: Bools, codes: Codes, filter_codes: Codes, largest: Ints, code_count: Whole, family_start: Ints, family_column: Ints,
     family_map: Ints, family_stride: Ints, family_base: Ints, maps: Ints, bucket_start: Ints, bucket_group: Ints, window_start: Ints,
-    window_last: Ints, edge: Ints, lanes: Ints, strand_start: Ints, strand_lane: Ints, wanted: Ints, wanted_gaps: Ints, distinct_start: Ints,
+    window_last: Ints, edge: Ints, lengths_of: Ints, lanes: Ints, strand_start: Ints, strand_lane: Ints, wanted: Ints, wanted_gaps: Ints, distinct_start: Ints,
     distinct_column: Ints, blocks: Ints, quotient_start: Ints, quotient_share: Ints, upper: Places, lower: Places, run_start: Ints,
     run_from: Places, run_to: Places, run_size: Places, cells: Floats, moments: Floats, whole: Ints, gaps: Ints, nans: Floats, out: Floats,
 ) -> int:
@@ -516,6 +546,7 @@ def fill_table(
     event_time ..    (n,) as `history.Rows`; values, ok (fields, n); codes, filter_codes (texts, n); largest (fields,)
     family_*, maps, bucket_*   how a row's codes choose its groups (see `plan.Families`)
     window_start     (groups + 1,) into edge; window_last (groups,) where numbers of rows begin after lengths of time; edge (windows,) us or rows
+    lengths_of       (groups,) the first group with the same lengths of time
     lanes            (fields asked,): their columns; strand_start (groups + 1,), strand_lane (strands,): the field strands
     wanted, wanted_gaps        (groups,): bits of the field aggregates; bit 0 the count, 1 to 4 the gaps
     distinct_start   (groups + 1,), distinct_column (distincts,)
@@ -537,7 +568,7 @@ def fill_table(
         for place in range(count):
             to[place] = code[seen[place]]
     turn, stops = np.empty(len(edge), np.uint64), np.empty(len(edge), np.uint64)
-    cut_groups(as_of, time, start, member, window_start, window_last, edge, turn, stops)
+    cut_groups(as_of, time, start, member, window_start, window_last, edge, lengths_of, turn, stops)
     is_wide = np.zeros(len(lanes), np.bool_)
     is_exact = widths(count, float(as_of // HOUR_US - time[count - 1] // HOUR_US) if count else 0.0, lanes, largest, is_wide)
     some_wide = is_wide.any()

@@ -176,6 +176,7 @@ class TablePlan:
     window_start: Ints
     window_last: Ints
     edge: Ints
+    lengths_of: Ints
     lanes: Ints
     strand_start: Ints
     strand_lane: Ints
@@ -246,6 +247,8 @@ class _Places:
         window_start = _ints(itertools.accumulate((len(some) for some in self.windows), initial=0))
         lasts = [sum(1 for kind, _ in some if kind == 0) for some in self.windows]
         lanes = sorted({column for _, column in draft.fields})
+        lengths: dict[tuple[Edge, ...], int] = {}
+        same = [lengths.setdefault(tuple(some[:time]), group) for group, (some, time) in enumerate(zip(self.windows, lasts, strict=True))]
         wanted = np.zeros(groups, np.int64)
         for (group, _), bits in draft.fields.items():
             wanted[group] |= bits
@@ -261,7 +264,7 @@ class _Places:
         narrow = np.where(np.arange(groups) == 0, 0, blocks[1] - first)
         return TablePlan(
             draft.table, families_of(draft.table, draft.groups), window_start, window_start[:-1] + _ints(lasts),
-            _ints(length for some in self.windows for _, length in some), _ints(lanes), self.strand_start,
+            _ints(length for some in self.windows for _, length in some), _ints(same), _ints(lanes), self.strand_start,
             _ints(lanes.index(column) for _, column in self.strands), wanted, _ints(1 | bits for bits in draft.gaps), self.distinct_start,
             _ints(column for _, column in self.distincts), blocks[:-1], narrow, quotient_start, quotient_start[:-1] + ratios,
             answers.upper[order].astype(np.uint32), answers.lower[order].astype(np.uint32), *_runs(answers, source, groups), first, int(blocks[-1]), np.zeros(groups + 1, np.int64),
@@ -502,7 +505,7 @@ class Plan:
                 as_of_us, rows.event_time, rows.known_time, rows.revision, rows.retracted, rows.slots, rows.is_plain, rows.values, rows.ok,
                 rows.codes, _filter_codes(plan, rows), rows.largest, rows.largest_code,
                 filters.start, filters.column, filters.map, filters.stride, filters.base, filters.maps, filters.bucket_start, filters.bucket_group,
-                plan.window_start, plan.window_last, plan.edge, plan.lanes, plan.strand_start, plan.strand_lane, plan.wanted, plan.wanted_gaps,
+                plan.window_start, plan.window_last, plan.edge, plan.lengths_of, plan.lanes, plan.strand_start, plan.strand_lane, plan.wanted, plan.wanted_gaps,
                 plan.distinct_start, plan.distinct_column, plan.narrow if is_narrow else plan.blocks, plan.quotient_start, plan.quotient_share,
                 plan.upper, plan.lower, plan.run_start if is_narrow else plan.no_runs, plan.run_from, plan.run_to, plan.run_size,
                 cells, scratch.moments, scratch.whole, scratch.gaps, nans, out,
