@@ -128,6 +128,18 @@ def rules_lint(*, faults: int, seed: int, as_json: bool) -> None:
     show(told, as_json=as_json, is_good=not told["missed"] and not told["false_alarms"] and told["complete"])
 
 
+@verify.command("fuzz")
+@click.option("--cases", type=click.IntRange(1, 100_000_000), default=100_000, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@JSON
+def rules_fuzz(*, cases: int, seed: int, as_json: bool) -> None:
+    """Try mutated expressions, models and artefacts: no crash, nothing over a tenth of a second. Exit status 1 if there is one."""
+    from puhui.proofs import rules_fuzz as proof
+
+    told = proof.run(cases, seed)
+    show(told, as_json=as_json, is_good=not told["crashes"] and not told["hangs"])
+
+
 @verify.command("flips")
 @click.option("--tables", type=click.IntRange(1, 100_000), default=300, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)

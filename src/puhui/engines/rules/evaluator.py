@@ -95,7 +95,7 @@ class Interpreter:
         self.diagnostics: list[Diagnostic] = []
         self.trace: list[Step] = []
         self.fired: tuple[int, ...] = ()
-        self.steps = self.depth = 0
+        self.steps = self.depth = self.turns = 0
 
     def result(self, value: object) -> Result:
         return Result(value, self.diagnostics, self.trace)
@@ -345,6 +345,9 @@ def _iterate(run: Interpreter, iterators: tuple[Iterator, ...], scope: Scope) ->
     """Every combination of the iterators, the last going fastest."""
     first, rest = iterators[0], iterators[1:]
     for element in _domain(run, first, scope):
+        run.turns += 1
+        if run.turns > limits.TURNS_MAX:
+            raise Exhausted("the loops take too many turns", f"at most {limits.TURNS_MAX} in one evaluation; make the lists shorter", "feel.limit")
         inner = Scope({first.name: run.typed(element, first.kind if isinstance(first.kind, TypeNode) else None, scope)}, scope)
         if rest:
             yield from _iterate(run, rest, inner)

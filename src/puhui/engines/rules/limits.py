@@ -14,6 +14,8 @@ DEPTH_MAX = 900
 """Nested evaluations: nodes of the tree, through functions that call themselves."""
 STEPS_MAX = 1_000_000
 """Nodes evaluated in one call of the door."""
+TURNS_MAX = 20_000
+"""Turns of all loops (for, some, every) in one call of the door: no text may keep a process for longer than a tenth of a second."""
 LIST_MAX = 100_000
 """Elements of one list, and of a range that is gone through."""
 STRING_MAX = 1_000_000
