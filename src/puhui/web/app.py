@@ -15,18 +15,18 @@ SAFE = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referre
 
 
 def build(desk: Desk) -> Starlette:
-    """Build the application on an open desk."""
+    """Build the application on an open desk. The doors that are asked most stand first: routes are tried in order."""
     app = Starlette(
         routes=[
-            *borrower.ROUTES,
-            *site.ROUTES,
+            Route("/driver/v1/clock/advance", driver.advance, methods=["POST"]),
             Route("/callbacks/{service}", callbacks.receive, methods=["POST"]),
+            *borrower.ROUTES,
             *partners.ROUTES,
+            *site.ROUTES,
             *staff.ROUTES,
             *portal.ROUTES,
             *assets.ROUTES,
             *gate.routes(parts.SCREENS),
-            Route("/driver/v1/clock/advance", driver.advance, methods=["POST"]),
             Route("/keys", ops.keys, methods=["GET"]),
             Route("/health", ops.health, methods=["GET"]),
             Route("/metrics", ops.metrics, methods=["GET"]),
