@@ -31,6 +31,13 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+def with_phones_of_their_own(house: Any, first: int, most: int) -> list[int]:
+    """Give residents who share their phone with nobody."""
+    folk = house.loop.folk
+    numbers = [folk.phone(n) for n in range(folk.count)]
+    return [n for n in range(first, first + most) if numbers.count(numbers[n]) == 1]
+
+
 @dataclass
 class Phone:
     """One phone in one language, with or without JavaScript. `house` is the lender around it, `n` the resident who holds it."""
@@ -99,6 +106,11 @@ class Phone:
         self.tap("发送验证码", "Send a code")
         self.code()
         self.tap("登录", "Log in")
+
+    def show_face(self) -> None:
+        """On a phone that is new to the house, show that it is oneself."""
+        self.picture("selfie", Picture("face", self.folk.identity(f"n{self.n}").face))
+        self.tap("核对并登录", "Check and log in")
 
     def become_known(self) -> None:
         """Consents, identity with pictures, the card, and the consents for the loan."""

@@ -24,7 +24,7 @@ from puhui.rooms import channels, customers, staff
 from puhui.rooms.staff import Role
 
 MORNING = datetime(2026, 9, 1, 1, tzinfo=UTC)
-PEOPLE = 120
+PEOPLE = 200
 PASSWORD = "correct-horse-battery-9"
 MEMBERS = {
     "door.operations": frozenset({Role.OPERATIONS}),

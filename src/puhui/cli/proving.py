@@ -244,6 +244,19 @@ def console_bench(*, loans: int, people: int, months: int, seed: int, verify: bo
     show(told, as_json=as_json, is_good=not told["invariants_broken"])
 
 
+@bench.command("pages")
+@click.option("--paints", type=click.IntRange(1, 50), default=5, show_default=True, help="How many times the first page is opened anew.")
+@click.option("--seed", type=int, default=7, show_default=True)
+@JSON
+def pages_bench(*, paints: int, seed: int, as_json: bool) -> None:
+    """Measure the borrower's pages in a real Chromium: bytes on the wire, and the first paint on an emulated cheap phone."""
+    from puhui.proofs import bench_pages as proof
+
+    with _house(None) as (home, _):
+        told = asyncio.run(proof.run(home, seed=seed, paints=paints))
+    show(told, as_json=as_json)
+
+
 @bench.command("variables")
 @click.option("--people", type=click.IntRange(10, 100_000), default=1000, show_default=True)
 @click.option("--seed", type=int, default=7, show_default=True)

@@ -28,6 +28,14 @@ GZIP_FROM = 600
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+SECTIONS = (
+    dict.fromkeys(("loans", "papers"), "/borrower/loans")
+    | dict.fromkeys(("help", "ask", "complain", "dispute", "freeze", "cases"), "/borrower/help")
+    | dict.fromkeys(("me", "queries", "decisions", "export", "close", "phone"), "/borrower/me")
+)
+"""Under which part of the main menu a page stands; all others stand under home."""
+
+
 @cache
 def environment() -> jinja2.Environment:
     made = jinja2.Environment(
@@ -107,6 +115,9 @@ def _facts(visit: Visit) -> dict[str, Any]:
         "hidden": lambda: _hidden(visit),
         "money": lambda fen: money(fen, is_english=is_english),
         "round_money": lambda fen: money(fen, is_english=is_english, is_round=True),
+        "short_day": lambda value: short_day(value, is_english=is_english),
+        "plain_money": plain_money,
+        "section": SECTIONS.get(visit.request.url.path.split("/")[2], "/borrower/") if visit.request.url.path.count("/") > 1 else "",
         "day": lambda value: day(value, is_english=is_english),
         "at": lambda value: instant(value, is_english=is_english),
         "word": lambda kind, code: words.word(kind, code, visit.language),
@@ -135,7 +146,19 @@ def money(fen: int, *, is_english: bool = False, is_round: bool = False) -> str:
 
 
 def percent(ppm: int) -> str:
-    return str(YearRate(ppm))
+    """Give a rate a year to the hundredth of a percent, rounded up: what is shown is never less than what it costs. Papers have every digit."""
+    return str(YearRate(-(-ppm // 100) * 100))
+
+
+def short_day(value: str, *, is_english: bool = False) -> str:
+    """Give a day for a narrow table."""
+    found = date.fromisoformat(value)
+    return f"{found.day} {MONTHS[found.month - 1]} {found:%y}" if is_english else f"{found:%y}年{found.month}月{found.day}日"
+
+
+def plain_money(fen: int) -> str:
+    """Give an amount for a table whose head names the unit."""
+    return money(fen, is_english=True).replace("¥", "")
 
 
 def day(value: str | date, *, is_english: bool = False) -> str:

@@ -1,7 +1,7 @@
 (() => {
   const d = document, $ = (s, r = d) => r.querySelector(s), all = (s) => [...d.querySelectorAll(s)];
   const L = (() => { try { return localStorage; } catch { return {}; } })();
-  const DAY = 864e5, live = () => $("[data-live]");
+  const DAY = 864e5, at = (t) => "d:" + location.pathname + ":" + t.name, live = () => $("[data-live]");
   // A live part is asked for again, by time or by a change in its form, and swapped; another page means: go there.
   const swap = async (url) => {
     try {
@@ -16,14 +16,14 @@
   let wait;
   d.addEventListener("input", (e) => {
     const t = e.target, f = t.form;
-    if (t.dataset.keep != null) try { L["d:" + t.name] = JSON.stringify([Date.now(), t.value]); } catch { }
+    if (t.dataset.keep != null) try { L[at(t)] = JSON.stringify([Date.now(), t.value]); } catch { }
     if (t.type == "range") { const o = $("output", f); if (o) o.value = (+t.value).toLocaleString(); }
     if (f?.dataset.asks != null) { clearTimeout(wait); wait = setTimeout(() => swap(f.action + "?" + new URLSearchParams(new FormData(f))), 250); }
   });
   // Drafts: amounts, terms and texts only, for a day.
   for (const k of Object.keys(L)) if (k.startsWith("d:") && Date.now() - JSON.parse(L[k])[0] > DAY) delete L[k];
   if ($("[data-done]")) for (const k of Object.keys(L)) if (k.startsWith("d:")) delete L[k];
-  for (const t of all("[data-keep]")) if (!t.value && L["d:" + t.name]) t.value = JSON.parse(L["d:" + t.name])[1];
+  for (const t of all("[data-keep]")) if (!t.value && L[at(t)]) t.value = JSON.parse(L[at(t)])[1];
   // One tap is one request; back from the cache, the button works again.
   d.addEventListener("submit", (e) => {
     if (e.target.dataset.sent && e.target.method == "post") return e.preventDefault();

@@ -107,6 +107,7 @@ WORDS: Mapping[str, Mapping[str, Pair]] = {
         "proof": ("还需要一份材料", "One more paper is needed"),
     },
     "source": {
+        "application": ("申请内容", "The application itself"),
         "bureau": ("征信报告", "Credit report"),
         "telco": ("话费记录", "Phone bills"),
         "utility": ("水电燃气", "Utilities"),

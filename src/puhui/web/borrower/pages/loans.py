@@ -99,14 +99,23 @@ def _needs_code(visit: Visit) -> str:
 async def send_repay(visit: Visit) -> Response:
     shown = await _loan(visit)
     intent = visit.form.text("intent") or "due"
-    amount_fen = {"due": shown["due_fen"] or shown.get("next_due_fen", 0), "payoff": shown["payoff_fen"]}.get(intent) if not visit.form.text("amount") else None
     code = {"otp_id": visit.form.text("otp_id"), "code": visit.form.digits("code")} if visit.form.text("code") else {}
-    payment_key = visit.form.text("payment_key")
     told = await visit.take(
-        "repay", loan_id=shown["loan_id"], amount_fen=visit.form.fen("amount") if amount_fen is None else amount_fen,
-        intent="prepay" if intent == "due" and not shown["due_fen"] else intent, payment_key=payment_key, **code,
+        "repay", loan_id=shown["loan_id"], amount_fen=_amount_fen(visit, shown, intent), payment_key=visit.form.text("payment_key"),
+        intent="prepay" if intent == "due" and not shown["due_fen"] else intent, **code,
     )  # fmt: skip
     return render.go(visit, f"/borrower/loans/{shown['loan_id']}/payments/{told['show']['payment_order_id']}")
+
+
+def _amount_fen(visit: Visit, shown: dict[str, Any], intent: str) -> int:
+    """Give what is paid: what is due or next, all of it, or the part that the person wrote. Raises BadField."""
+    match intent:
+        case "due":
+            return int(shown["due_fen"] or shown.get("next_due_fen", 0))
+        case "payoff":
+            return int(shown["payoff_fen"])
+        case _:
+            return visit.form.fen("amount")
 
 
 async def send_pay_code(visit: Visit) -> Response:
