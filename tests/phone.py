@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Browser, Frame, Page, Response, sync_playwright
 
 from puhui_town.checks.pictures import Picture, draw
 
@@ -49,6 +49,15 @@ class Phone:
     foreign: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     seen: Callable[[Page], None] = lambda page: None
+    frame: Frame | None = None
+
+    @property
+    def view(self) -> Page | Frame:
+        """Where the pages are: the whole screen, or a frame in a partner's page."""
+        return self.frame or self.page
+
+    def within(self, frame: Frame) -> None:
+        self.frame = frame
 
     @property
     def folk(self) -> Any:
@@ -59,40 +68,40 @@ class Phone:
         return str(self.folk.phone(self.n))
 
     def open(self, path: str) -> Response | None:
-        came = self.page.goto(self.house.url + path, wait_until="load")
+        came = self.view.goto(self.house.url + path, wait_until="load")
         self.seen(self.page)
         return came
 
     def tap(self, zh: str, english: str) -> None:
         """Tap the button or link that says this, and wait for the page that comes."""
         name = re.compile(re.escape(english if self.english else zh))
-        target = self.page.get_by_role("button", name=name).or_(self.page.get_by_role("link", name=name)).first
-        with self.page.expect_navigation(wait_until="load"):
+        target = self.view.get_by_role("button", name=name).or_(self.view.get_by_role("link", name=name)).first
+        with self.view.expect_navigation(wait_until="load"):
             target.click()
         self.seen(self.page)
 
     def says(self, zh: str, english: str) -> None:
         text = english if self.english else zh
-        shown = self.page.inner_text("body")
-        assert text in shown, f"{self.page.url} does not say {text!r}:\n{shown}"
+        shown = self.view.inner_text("body")
+        assert text in shown, f"{self.view.url} does not say {text!r}:\n{shown}"
 
     def fill(self, name: str, value: str) -> None:
-        self.page.locator(f"[name={name}]:visible").fill(value)
+        self.view.locator(f"[name={name}]:visible").fill(value)
 
     def choose(self, name: str, value: str) -> None:
-        self.page.locator(f"[name={name}][value='{value}']").check()
+        self.view.locator(f"[name={name}][value='{value}']").check()
 
     def code(self) -> None:
         """Write the code that just arrived."""
-        otp_id = self.page.locator("input[name=otp_id]").first.input_value()
+        otp_id = self.view.locator("input[name=otp_id]").first.input_value()
         self.fill("code", self.house.loop.town.world.parts["checks"].otp.code(otp_id))
 
     def picture(self, name: str, picture: Picture) -> None:
-        self.page.set_input_files(f"input[name={name}]", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": draw(picture)})
+        self.view.set_input_files(f"input[name={name}]", {"name": "p.jpg", "mimeType": "image/jpeg", "buffer": draw(picture)})
 
     @property
     def path(self) -> str:
-        return self.page.url.removeprefix(self.house.url).partition("?")[0]
+        return self.view.url.removeprefix(self.house.url).partition("?")[0]
 
     # --- stretches of the way -------------------------------------------------------------------------------------------------------------
 
@@ -112,7 +121,7 @@ class Phone:
         self.picture("selfie", Picture("face", self.folk.identity(f"n{self.n}").face))
         self.tap("核对并登录", "Check and log in")
 
-    def become_known(self) -> None:
+    def become_known(self, *more: str) -> None:
         """Consents, identity with pictures, the card, and the consents for the loan."""
         him = self.folk.identity(f"n{self.n}")
         for item in ("identity", "face", "financial_account"):
@@ -120,7 +129,7 @@ class Phone:
         self.tap("同意我勾选的", "Agree to what I ticked")
         self.fill("name", him.name)
         self.fill("id_number", him.id_number)
-        self.page.select_option("select[name=living_place_code]", him.home_place_code)
+        self.view.select_option("select[name=living_place_code]", him.home_place_code)
         self.picture("front", Picture("id_front", him.card_number_face))
         self.picture("back", Picture("id_back", him.card_number_face))
         self.picture("selfie", Picture("face", him.face))
@@ -130,7 +139,7 @@ class Phone:
         self.fill("card_number", self.folk.card_number(self.n))
         self.code()
         self.tap("绑定这张卡", "Use this card")
-        for item in ("bureau", "telco", "utility", "wallet", "bank_flow", "social_insurance", "shopping", "device"):
+        for item in ("bureau", "telco", "utility", "wallet", "bank_flow", "social_insurance", "shopping", "device", *more):
             self.choose("item", item)
         self.tap("同意我勾选的", "Agree to what I ticked")
 
@@ -159,7 +168,7 @@ class Phone:
     def arrive(self, zh: str, english: str) -> None:
         """Wait until the page itself says that something has come to its end."""
         for _ in range(30):
-            if (english if self.english else zh) in self.page.inner_text("main"):
+            if (english if self.english else zh) in self.view.inner_text("main"):
                 self.seen(self.page)
                 return
             self.house.run(self.house.loop.pass_time(minutes=2))

@@ -172,6 +172,15 @@ async def set_limits(work: Work, *, partner_id: PartnerId, limits: Limits, why: 
     await store.add_change(work, partner_id, before=before, after=after, why=why, approval_id=None)
 
 
+async def move(work: Work, *, partner_id: PartnerId, address: str, why: str) -> None:
+    """Note that a partner answers at another address from the next call on; its frame may show our pages from there alone. Raises NotFound."""
+    partner = await store.lock(work, partner_id)
+    if partner is None:
+        raise NotFound(what="partner", which=partner_id)
+    await store.set_address(work, partner_id, address)
+    await store.add_change(work, partner_id, before=f"address {partner.address}", after=f"address {address}", why=why, approval_id=None)
+
+
 async def publish_key(work: Work, key: PartnerKey, *, ends: str | None = None, ends_at: datetime | None = None) -> None:
     """Take a partner's new key; `ends` names the old one, which stays good until `ends_at`, so nothing is refused in between.
 

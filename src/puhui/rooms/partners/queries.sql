@@ -44,6 +44,9 @@ update partners.partners set standing = :standing where partner_id = :partner_id
 -- name: set_limits
 update partners.partners set exposure_max_fen = :exposure_max_fen, day_max_fen = :day_max_fen where partner_id = :partner_id;
 
+-- name: set_address
+update partners.partners set service_url = :service_url where partner_id = :partner_id;
+
 -- name: add_change
 insert into partners.changes (partner_id, no, before, after, why, approval_id, at, actor)
 select :partner_id, coalesce(max(no), 0) + 1, :before, :after, :why, :approval_id, :at, :actor from partners.changes where partner_id = :partner_id;

@@ -82,6 +82,10 @@ async def set_limits(work: Work, partner_id: PartnerId, limits: Limits) -> None:
     await SQL.set_limits.run(work, partner_id=partner_id, exposure_max_fen=limits.exposure_max.fen, day_max_fen=limits.day_max.fen)
 
 
+async def set_address(work: Work, partner_id: PartnerId, address: str) -> None:
+    await SQL.set_address.run(work, partner_id=partner_id, service_url=address)
+
+
 async def add_change(work: Work, partner_id: PartnerId, *, before: str, after: str, why: str, approval_id: str | None) -> None:
     await SQL.add_change.run(
         work, partner_id=partner_id, before=before, after=after, why=why, approval_id=approval_id, at=work.at, actor=work.actor.name

@@ -46,8 +46,8 @@ def _with_device(visit: Visit, response: Response) -> Response:
 
 
 async def start(visit: Visit) -> Response:
-    """`POST /borrower/start`: open a visit on our own pages."""
-    return await _open(visit, "/borrower/login")
+    """`POST /borrower/start`: open a visit on our own pages; who came by an entry or a partner's app goes on in the visit he has."""
+    return render.go(visit, "/borrower/login") if visit.session is not None else await _open(visit, "/borrower/login")
 
 
 async def _open(visit: Visit, to: str, order_token: str = "") -> Response:
