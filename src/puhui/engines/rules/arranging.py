@@ -13,7 +13,7 @@ import numpy as np
 from puhui.engines.rules.program import Array, Op, Program
 from puhui.engines.rules.schema import NULL
 
-CLASSIFY = 15
+CLASSIFY = 99
 """The step that finds the classes of group a."""
 ROOM = 65_536
 """Words of masks that lookups may take together before they are put into groups of their own."""

@@ -32,7 +32,7 @@ from puhui.engines.rules.schema import FLOAT_DIGITS_MAX, NULL, Field, column, he
 from puhui.engines.rules.values import Trouble
 
 MAGIC = b"PUHUIRUL"
-COMPILER, SEMANTICS = 1, 1
+COMPILERS, SEMANTICS = (1, 2), 1
 """Versions of how we compile and of what expressions mean. Old semantics stay in the code: an upgrade changes no old answer."""
 ALIGN = 64
 REGISTERS_MAX = 1_000_000
@@ -108,7 +108,7 @@ class Artefact:
             part = {name: one[start : start + CHUNK] for name, one in wanted.items()}  # type: ignore[index]
             size = min(CHUNK, n - start)
             left |= self._read(part, values[:, :size] if size == CHUNK else np.empty((len(values), size), np.int64), start, made)
-        return Outcome(self, n, made, given, at, frozenset(left))
+        return Outcome(self, n, made, given, at, frozenset(left) | self._doubtful(made))
 
     def _read(self, part: Mapping[str, object], values: Array, start: int, made: Made) -> set[int]:
         """Read and decide the rows from `start` on; give those that only the interpreter can decide. `values` is room."""
@@ -137,10 +137,16 @@ class Artefact:
         """Decide rows that were read by `held`."""
         n, kernels = held.values.shape[1], self.kernels()
         if kernels is None:
-            return Outcome(self, n, Made(*plain.run(self.compiled.program, held.values, self.keeps)), held.given, at, held.left)
+            told = Made(*plain.run(self.compiled.program, held.values, self.keeps))
+            return Outcome(self, n, told, held.given, at, held.left | self._doubtful(told))
         made = self._room(n)
         kernels.decide_all(held.values, 0, made.kept, made.codes, made.words, self.keeps, self.compiled.program.registers, *self._arrays())
-        return Outcome(self, n, made, held.given, at, held.left)
+        return Outcome(self, n, made, held.given, at, held.left | self._doubtful(made))
+
+    def _doubtful(self, made: Made) -> frozenset[int]:
+        """Rows with a double that lies too close to a break point."""
+        doubts = len(self.compiled.doubts)
+        return frozenset(np.flatnonzero((made.kept[-doubts:] == 1).any(axis=0)).tolist()) if doubts else frozenset()
 
     def one(self, row: Mapping[str, object], *, at: Instants = None) -> Outcome:
         """Decide one row. Refused: MissingInput, BadInput."""
@@ -151,18 +157,21 @@ class Artefact:
         out = np.empty(room, np.int64)
         values = read.given(row)
         if values is not None and decide_one(pack, values, out, False):
-            return Outcome(self, 1, out, row, at)
+            return Outcome(self, 1, out, row, at) if not self.compiled.doubts else Outcome(self, 1, out, row, at, self._doubtful_one(out))
         numbers, nulls, left = self._read_one(row)
         out[: len(numbers)] = np.where(np.array(nulls, bool), NULL, np.array(numbers, np.int64))
         decide_one(pack, NOTHING, out, True)
-        return Outcome(self, 1, out, row, at, left)
+        return Outcome(self, 1, out, row, at, left | self._doubtful_one(out))
+
+    def _doubtful_one(self, out: Array) -> frozenset[int]:
+        return frozenset({0}) if any(out[one] == 1 for one in self.compiled.doubts) else frozenset()
 
     def _one_plain(self, row: Mapping[str, object], at: Instants) -> Outcome:
         """One row by numpy alone."""
         numbers, nulls, left = self._read_one(row)
         values = np.where(np.array(nulls, bool), NULL, np.array(numbers, np.int64)).reshape(len(numbers), 1)
-        codes, fired, kept = plain.run(self.compiled.program, values, self.keeps)
-        return Outcome(self, 1, Made(codes, fired, kept), row, at, left)
+        made = Made(*plain.run(self.compiled.program, values, self.keeps))
+        return Outcome(self, 1, made, row, at, left | self._doubtful(made))
 
     def _single(self) -> Single | None:
         """The loop for one row, the program as it takes it, how rows are read, and the room of an answer; made when first asked for."""
@@ -233,7 +242,7 @@ def compile(model: Model, decisions: Sequence[str], schema: object) -> Artefact:
 
 def _artefact(model: Model, decisions: tuple[str, ...], made: Compiled, data: bytes | mmap.mmap) -> Artefact:
     codes = tuple({text: place for place, text in enumerate(known)} for known in made.texts)
-    keeps = np.array([form.place for form in made.forms.values() if isinstance(form, Register)], np.int64)
+    keeps = np.array([*(form.place for form in made.forms.values() if isinstance(form, Register)), *made.doubts], np.int64)
     tables = tuple(sorted(((name, form) for name, form in made.forms.items() if isinstance(form, TableForm)), key=lambda one: one[1].table))
     number, registers = len(made.program["tables"]), made.program.registers
     if [form.table for _, form in tables] != list(range(number)):
@@ -286,8 +295,8 @@ def _written(model: Model, decisions: tuple[str, ...], made: Compiled) -> bytes:
     sources = _sources(model)
     parts: list[tuple[str, bytes]] = [(f"source:{name}", sources[name]) for name in sorted(sources)]
     parts += [(name, np.ascontiguousarray(made.program[name]).tobytes()) for name in ARRAYS]
-    header = {
-        "compiler": COMPILER,
+    header: dict[str, Any] = {
+        "compiler": 2 if made.doubts else 1,
         "semantics": SEMANTICS,
         "namespace": model.namespace,
         "decisions": list(decisions),
@@ -298,6 +307,8 @@ def _written(model: Model, decisions: tuple[str, ...], made: Compiled) -> bytes:
         "fired_words": made.program.fired_words,
         "parts": [[name, len(data)] for name, data in parts],
     }
+    if made.doubts:
+        header["doubts"] = list(made.doubts)
     text = json.dumps(header, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     told = bytearray(MAGIC + len(text).to_bytes(8, "little") + text)
     for _, data in parts:
@@ -346,7 +357,7 @@ def _read(data: bytes | mmap.mmap) -> Artefact:
     if length > len(data) - 16:
         raise ValueError("the header is cut")
     header: dict[str, Any] = json.loads(bytes(data[16 : 16 + length]).decode())
-    if header["compiler"] != COMPILER or header["semantics"] != SEMANTICS:
+    if header["compiler"] not in COMPILERS or header["semantics"] != SEMANTICS:
         raise DamagedArtefact(why="it was compiled by a version that this build does not know")
     at, parts = 16 + length, {}
     for name, size in header["parts"]:
@@ -385,7 +396,10 @@ def _compiled(header: dict[str, Any], data: bytes | mmap.mmap, parts: dict[str, 
         table = model.decision(name).node
         if isinstance(form, TableForm) and (len(form.ranks) != len(getattr(table, "rules", ())) or sorted(form.ranks) != list(range(len(form.ranks)))):
             raise ValueError("a table does not match its source")
-    return Compiled(program, fields, texts, forms)
+    doubts = tuple(_small(one) for one in header.get("doubts", []))
+    if any(one >= program.registers for one in doubts) or (2 if doubts else 1) != header["compiler"]:
+        raise ValueError("a doubt is out of bounds")
+    return Compiled(program, fields, texts, forms, doubts)
 
 
 def _small(number: object) -> int:
@@ -445,7 +459,8 @@ def _lookups_of(program: Program, op: Op, a: int, b: int) -> list[int]:
 
 def _reads(program: Program, op: Op, a: int, b: int, c: int) -> list[int]:
     own = {Op.ADD: [a, b], Op.SUB: [a, b], Op.MUL: [a, b], Op.COMPARE: [a, b], Op.AND: [a, b], Op.OR: [a, b]}
-    more = {Op.SCALE: [a], Op.NOT: [a], Op.CHOOSE: [a, b, c], Op.FIT: [a]}
+    rough = {Op.FLOAT: [a], Op.FDIV: [a, b], Op.FMUL: [a, b], Op.FCLASS: [a], Op.FDOUBT: [a]}
+    more = rough | {Op.SCALE: [a], Op.NOT: [a], Op.CHOOSE: [a, b, c], Op.FIT: [a]}
     looked = []
     for lookup in _lookups_of(program, op, a, b):
         if not 0 <= lookup < len(program["lookups"]):
@@ -461,9 +476,13 @@ def _check_step(program: Program, op: Op, a: int, b: int, c: int, sizes: list[in
         case Op.TABLE:
             is_decided[a] = True
             return 1
-        case Op.CONST | Op.SCALE:
+        case Op.CONST | Op.SCALE | Op.FLOAT:
             if not 0 <= (a if op == Op.CONST else b) < len(program["constants"]):
                 raise ValueError("there is no such constant")
+        case Op.FCLASS | Op.FDOUBT:
+            if c < 0 or b < 0 or b + c + 1 > len(program["constants"]):
+                raise ValueError("break points are cut")
+            return c + 1 if op == Op.FCLASS else 2
         case Op.COMPARE:
             if not 0 <= c < 6:
                 raise ValueError("there is no such sign")

@@ -13,7 +13,7 @@ from decimal import Decimal
 import numpy as np
 
 from puhui.engines.rules import tables
-from puhui.engines.rules.classes import NONE, PURE, Ask, Domain, answers, constant, landmarks, partition
+from puhui.engines.rules.classes import NONE, PURE, Ask, Domain, answers, constant, landmarks, partition, tick_of
 from puhui.engines.rules.evaluator import Interpreter, Scope, room_to_recurse
 from puhui.engines.rules.kinds import Kind, coerced
 from puhui.engines.rules.model import Deciding, Decision, InputData, Model, closure, kind_called
@@ -44,6 +44,10 @@ from puhui.engines.rules.values import Date, Trouble
 
 ROOM = 2**62
 """A register that could hold more is left to the interpreter."""
+ROUGH_MAX = 1000
+EXACT = Domain("number")
+"""A number of any size and scale, as marks of doubles are reckoned."""
+NOTHING = np.zeros(0, np.int64)
 MODES = {"FIRST": Mode.FIRST, "PRIORITY": Mode.FIRST, "UNIQUE": Mode.UNIQUE, "ANY": Mode.ANY}
 
 
@@ -75,6 +79,8 @@ class Compiled:
     fields: tuple[Field, ...]
     texts: tuple[tuple[str, ...], ...]
     forms: Mapping[str, TableForm | Register | str]
+    doubts: tuple[int, ...] = ()
+    """Registers that say 1 where a double lies too close to a break point: the interpreter decides such a row."""
 
 
 def compiled(model: Model, decisions: Sequence[str], schema: tuple[Field, ...]) -> Compiled:
@@ -91,6 +97,7 @@ class _Compiler:
     writer: Writer = field(default_factory=Writer)
     names: dict[str, Register | TableForm | str] = field(default_factory=dict)
     run: Interpreter = field(default_factory=Interpreter)
+    doubts: list[int] = field(default_factory=list)
 
     def whole(self) -> Compiled:
         steps = closure(self.model, self.decisions)
@@ -107,8 +114,11 @@ class _Compiler:
                 self.names[one.name] = str(why)
         forms: dict[str, TableForm | Register | str] = {}
         for decision in steps:
-            forms[decision.name] = self.names[decision.name] = self._decision(decision)
-        return Compiled(self.writer.program(), self.schema, texts, forms)
+            told = self._decision(decision)
+            self.names[decision.name] = told
+            is_rough = isinstance(told, Register) and told.domain.kind == "float"
+            forms[decision.name] = "its value has more digits than the machine keeps; what rests on it may still be compiled" if is_rough else told
+        return Compiled(self.writer.program(), self.schema, texts, forms, tuple(self.doubts))
 
     def _must_name_all(self, steps: Sequence[Decision]) -> None:
         named = {one.name for one in self.schema}
@@ -127,6 +137,10 @@ class _Compiler:
 
     def _fitted(self, register: Register, kind: Kind) -> Register:
         """A register made null where its value is not of the type. Slow where a conversion would change the value."""
+        if register.domain.kind == "float":
+            if kind.name not in {"number", "Any"}:
+                raise Slow(f"the type {kind} tests a number that is not exact")
+            return register
         marks: list[object] = []
         for tests in _tests_of(kind):
             found = landmarks(tests, register.domain)
@@ -166,11 +180,11 @@ class _Compiler:
             return str(why)
 
     def _mark(self) -> dict[str, object]:
-        return {one.name: list(value) if isinstance(value := getattr(self.writer, one.name), list) else value for one in fields(self.writer)}
+        return {"doubts": list(self.doubts)} | {one.name: list(value) if isinstance(value := getattr(self.writer, one.name), list) else value for one in fields(self.writer)}
 
     def _undo(self, before: Mapping[str, object]) -> None:
         for name, value in before.items():
-            setattr(self.writer, name, value)
+            setattr(self if name == "doubts" else self.writer, name, value)
 
     def _must_stand_here(self, decision: Decision) -> None:
         for href in decision.requires:
@@ -191,6 +205,8 @@ class _Compiler:
                 return self._name(node.name)
             case Path(of=Name(name=name)) if isinstance(self.names.get(name), TableForm):
                 return self._answer(name, node.name)
+            case Arithmetic(sign="/"):
+                return self._rough(Op.FDIV, self._float(node.left), self._float(node.right))
             case Arithmetic(sign="+" | "-" | "*"):
                 return self._arithmetic(node)
             case Negative() if constant(node) is NONE:
@@ -244,13 +260,48 @@ class _Compiler:
         return told
 
     def _number(self, node: Node) -> Register:
-        told = self.expression(node)
+        return self._as_number(self.expression(node), node)
+
+    def _as_number(self, told: Register, node: Node) -> Register:
         if told.domain.kind != "number":
-            raise Slow(f"{node.span.text[:60]} is no number")
+            raise Slow(f"{node.span.text[:60]} is no number that is held exactly")
         return told
 
+    # doubles: a bound of their relative error, in units of 2^-53, stands where the scale of a number stands
+
+    def _float(self, node: Node) -> Register:
+        return self._as_float(self.expression(node), node)
+
+    def _as_float(self, told: Register, node: Node) -> Register:
+        """A number as a double."""
+        if told.domain.kind == "float":
+            return told
+        one = self._as_number(told, node)
+        self.writer.constants.append(10**one.domain.scale)
+        place = self.writer.step(Op.FLOAT, one.place, len(self.writer.constants) - 1)
+        return Register(place, Domain("float", (one.domain.bound >= 2**53) + (one.domain.scale > 0)))
+
+    def _rough(self, op: Op, left: Register, right: Register) -> Register:
+        error = left.domain.scale + right.domain.scale + 2
+        if error > ROUGH_MAX:
+            raise Slow("too many roundings come together")
+        return Register(self.writer.step(op, left.place, right.place), Domain("float", error))
+
+    def _ordinal(self, register: Register, marks: Sequence[object]) -> tuple[Register, tuple[object, ...]]:
+        """Between which of these marks a double lies, and a value that stands for each place, and null. What lies on a mark is left to the interpreter."""
+        whole = partition(marks, EXACT)
+        ticks = sorted({tick for tick in (tick_of(one, EXACT) for one in marks) if tick is not None})
+        near = float(register.domain.scale + 4) * 2.0**-52
+        first = len(self.writer.constants)
+        self.writer.constants += [_bits(float(tick)) for tick in ticks] + [_bits(near)]
+        self.doubts.append(self.writer.step(Op.FDOUBT, register.place, first, len(ticks)))
+        return Register(self.writer.step(Op.FCLASS, register.place, first, len(ticks)), Domain("ordinal")), (*whole.values[:-1:2], None)
+
     def _arithmetic(self, node: Arithmetic) -> Register:
-        left, right = self._number(node.left), self._number(node.right)
+        left, right = self.expression(node.left), self.expression(node.right)
+        if node.sign == "*" and "float" in {left.domain.kind, right.domain.kind}:
+            return self._rough(Op.FMUL, self._as_float(left, node.left), self._as_float(right, node.right))
+        left, right = self._as_number(left, node.left), self._as_number(right, node.right)
         if node.sign == "*":
             scale, bound = left.domain.scale + right.domain.scale, left.domain.bound * right.domain.bound
             op = Op.MUL
@@ -301,6 +352,8 @@ class _Compiler:
 
     def _asked(self, register: Register, tests: Tests, ask: Ask) -> Register:
         """A boolean for each class of a register."""
+        if register.domain.kind == "float":
+            return self._asked_of_float(register, tests, ask)
         marks = landmarks(tests, register.domain)
         if marks is None:
             raise Slow(f"{tests.span.text[:60]} is not the same on whole classes")
@@ -308,6 +361,14 @@ class _Compiler:
         told = answers(_quiet(ask), marks, whole, register.domain)
         lookup = self.writer.lookup(register.place, is_direct=whole.is_direct, starts=whole.starts, rows=told)
         return Register(self.writer.step(Op.LOOK, lookup), Domain("boolean"))
+
+    def _asked_of_float(self, register: Register, tests: Tests, ask: Ask) -> Register:
+        marks = landmarks(tests, EXACT)
+        if marks is None:
+            raise Slow(f"{tests.span.text[:60]} is not the same on whole classes")
+        ordinal, values = self._ordinal(register, marks)
+        told = np.array([2 if (one := _quiet(ask)(value)) is None else int(one) for value in values])
+        return Register(self.writer.step(Op.LOOK, self.writer.lookup(ordinal.place, is_direct=True, starts=NOTHING, rows=told)), Domain("boolean"))
 
     def _if(self, node: If) -> Register:
         condition, then, other = self._truth(node.condition), self.expression(node.then), self.expression(node.other)
@@ -353,6 +414,9 @@ class _Compiler:
         """The masks of one column: for each class, which rules it lets pass."""
         scope = Scope({}, None, self.model.types)
         kind = self.model.types.kind(column.kind) if column.kind is not None else None
+        if register.domain.kind == "float":
+            self._column_of_float(table, column, register, number, ranks)
+            return
         marks: list[object] = []
         cells: dict[tuple[str, bool], tuple[list[object], Tests]] = {}
         limits = [] if column.allowed is None else [column.allowed]
@@ -396,6 +460,24 @@ class _Compiler:
         self.run.diagnostics.clear()
         self.writer.lookup(register.place, is_direct=whole.is_direct, starts=whole.starts, rows=rows, masks=masks)
 
+    def _column_of_float(self, table: Table, column: Column, register: Register, number: int, ranks: Sequence[int]) -> None:
+        """The masks of a column that is a double: its classes are the places between the break points."""
+        if column.allowed is not None or (column.kind is not None and self.model.types.kind(column.kind).name not in {"number", "Any"}):
+            raise Slow(f"{column.label} is not exact, and its column tests it")
+        scope = Scope({}, None, self.model.types)
+        marks: list[object] = []
+        for rule in table.rules:
+            found = landmarks(rule.cells[number], EXACT)
+            if found is None:
+                raise Slow(f"the cell {rule.cells[number].span.text[:60]} of {column.label} is not the same on whole classes")
+            marks += found
+        ordinal, values = self._ordinal(register, marks)
+        bits = np.array([[self.run.passes(table.rules[rule].cells[number], value, scope) is True for rule in ranks] for value in values], np.uint8)
+        rows, masks = _distinct(bits.reshape(len(values), len(ranks)))
+        self.run.diagnostics.clear()
+        self.run.steps = 0
+        self.writer.lookup(ordinal.place, is_direct=True, starts=NOTHING, rows=rows, masks=masks)
+
     def _answer(self, name: str, output: str | None) -> Register:
         """A register with what a table answers: its only output, or the named one, or what it gathers."""
         form = self.names[name]
@@ -436,6 +518,11 @@ class _Compiler:
         if output is None:
             return value
         return value.get(output) if isinstance(value, dict) else None
+
+
+def _bits(number: float) -> int:
+    """The bits of a double as an int64."""
+    return int(np.float64(number).view(np.int64))
 
 
 def _quiet(ask: Ask) -> Ask:

@@ -299,6 +299,48 @@ def _answer(n: int, out: Array, codes: Array, start: int, answers: Array, nulls:
 
 
 @njit(cache=True, nogil=True)
+def _double(op: int, n: int, out: Array, left: Array, right: Array, b: int, c: int, constants: Array) -> None:
+    """Steps of doubles, held as their bits. + 0.0 takes the sign from a zero, whose bits would be those of null."""
+    one, other, told, cuts = left.view(np.float64), right.view(np.float64), out.view(np.float64), constants.view(np.float64)
+    if op == 15:
+        power = float(constants[b])
+        for row in range(n):
+            if left[row] == NULL:
+                out[row] = NULL
+            else:
+                told[row] = np.float64(left[row]) / power
+    elif op == 16:
+        for row in range(n):
+            if (left[row] == NULL) | (right[row] == NULL) | (other[row] == 0.0):
+                out[row] = NULL
+            else:
+                told[row] = one[row] / other[row] + 0.0
+    elif op == 17:
+        for row in range(n):
+            if (left[row] == NULL) | (right[row] == NULL):
+                out[row] = NULL
+            else:
+                told[row] = one[row] * other[row] + 0.0
+    else:
+        for row in range(n):
+            out[row] = _near(op, left[row], one[row], b, c, cuts)
+
+
+@njit(cache=True, nogil=True)
+def _near(op: int, bits: Any, value: Any, b: int, c: int, cuts: Array) -> Any:
+    """Where a double lies among its break points (18), or whether it lies too close to one (19)."""
+    if bits == NULL:
+        return NULL if op == 18 else np.int64(0)
+    told = np.int64(0)
+    for place in range(b, b + c):
+        if op == 18:
+            told += value > cuts[place]
+        elif not abs(value - cuts[place]) > cuts[b + c] * (abs(value) + abs(cuts[place])):
+            return np.int64(1)
+    return told
+
+
+@njit(cache=True, nogil=True)
 def _step(
     op: int, dst: int, a: int, b: int, c: int, n: int, registers: Array, codes: Array, fired: Array, classes: Array,
     constants: Array, uses: Array, maps: Array, tables: Array, answers: Array, nulls: Array, outputs: Array,
@@ -331,6 +373,8 @@ def _step(
         _fit(n, out, registers[a], classes[uses[b, 0]], maps[uses[b, 1] :])
     elif op == 13:
         _answer(n, out, codes[a], outputs[b, 0], answers, nulls)
+    elif op >= 15:
+        _double(op, n, out, registers[a], registers[b if op < 18 and op > 15 else a], b, c, constants)
     else:
         for row in range(n):
             out[row] = _gather(c, a, b, codes[a, row], row, fired, tables, outputs, answers, nulls)
@@ -358,7 +402,7 @@ def decide_all(
             registers[column, :n] = values[column, start : start + n]
         for step in range(len(steps)):
             op, a = steps[step, 0], steps[step, 2]
-            if op == 15:
+            if op == 99:
                 _classify(a, n, registers[groups[a, 0]], classes[a], groups, starts, buckets)
             elif op == 0:
                 _table(a, n, classes, codes, fired, lives, wrong, offsets, uses, maps, tables, alike)

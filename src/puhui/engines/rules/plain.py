@@ -68,7 +68,35 @@ def _step(program: Program, step: list[int], registers: Array, marks: Array, cod
             registers[dst], marks[dst] = program["answers"][place], program["answer_nulls"][place] != 0
         case Op.GATHER:
             _gather(program, dst, a, b, c, registers, marks, codes, fired)
+        case Op.FLOAT:
+            registers[dst], marks[dst] = (registers[a].astype(np.float64) / float(program["constants"][b])).view(np.int64), marks[a]
+        case Op.FDIV | Op.FMUL:
+            _rough(Op(op), registers, marks, dst, a, b)
+        case Op.FCLASS | Op.FDOUBT:
+            _near(program, Op(op), registers, marks, dst, a, b, c)
     registers[dst][marks[dst]] = 0
+
+
+def _rough(op: Op, registers: Array, marks: Array, dst: int, a: int, b: int) -> None:
+    """Quotients and products of doubles; + 0.0 takes the sign from a zero, whose bits would be those of null."""
+    left, right = registers[a].view(np.float64), registers[b].view(np.float64)
+    null = marks[a] | marks[b]
+    with np.errstate(all="ignore"):
+        if op == Op.FDIV:
+            null |= right == 0.0
+            told = np.where(null, 0.0, left / np.where(null, 1.0, right)) + 0.0
+        else:
+            told = left * right + 0.0
+    registers[dst], marks[dst] = told.view(np.int64), null
+
+
+def _near(program: Program, op: Op, registers: Array, marks: Array, dst: int, a: int, b: int, c: int) -> None:
+    """Where a double lies among its break points, or whether it lies too close to one."""
+    value, near = registers[a].view(np.float64), program["constants"][b + c : b + c + 1].view(np.float64)[0]
+    told = np.zeros(len(value), np.int64)
+    for cut in program["constants"][b : b + c].view(np.float64):
+        told = told + (value > cut) if op == Op.FCLASS else told | ~(np.abs(value - cut) > near * (np.abs(value) + abs(cut)))
+    registers[dst], marks[dst] = (told, marks[a].copy()) if op == Op.FCLASS else (np.where(marks[a], 0, told), np.zeros(len(value), bool))
 
 
 def _compare(registers: Array, marks: Array, dst: int, a: int, b: int, sign: int) -> None:

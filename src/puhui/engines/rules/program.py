@@ -43,6 +43,14 @@ class Op(IntEnum):
     """The answer of table a by its code: output list b."""
     GATHER = 14
     """What table a gathers from all that fired, by function c (1 SUM, 2 MIN, 3 MAX, 4 COUNT): output list b."""
+    FLOAT = 15
+    """Register a over constant number b, as the bits of a double."""
+    FDIV = 16
+    FMUL = 17
+    FCLASS = 18
+    """How many of the c doubles from constant number b on register a lies above."""
+    FDOUBT = 19
+    """1 where register a lies so close to one of these doubles that only the interpreter can tell; the constant behind them is how close."""
 
 
 SIGNS = ("=", "!=", "<", "<=", ">", ">=")

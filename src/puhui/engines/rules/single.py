@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from puhui.engines.rules.arranging import Plan
-from puhui.engines.rules.kernels import NULL, lowest
+from puhui.engines.rules.kernels import NULL, _double, lowest
 from puhui.engines.rules.program import Array, Program
 
 GROUP, USE, TABLE, STEP = 9, 4, 9, 5
@@ -209,7 +209,7 @@ def decide_one(pack: Array, given: Array, out: Array, is_read: bool) -> bool:
     start = pack[3]
     for step in range(start, start + pack[2] * STEP, STEP):
         op, dst, a, b, c = pack[step], pack[step + 1], pack[step + 2], pack[step + 3], pack[step + 4]
-        if op == 15:
+        if op == 99:
             group = groups + a * GROUP
             out[classes + a] = _class_of(pack, group, out[pack[group]])
         elif op == 0:
@@ -238,6 +238,9 @@ def decide_one(pack: Array, given: Array, out: Array, is_read: bool) -> bool:
             out[dst] = NULL if pack[pack[output + 1] + code] else pack[pack[output] + code]
         elif op == 14:
             out[dst] = _gather(pack, out, tables + a * TABLE, outputs + 2 * b, c, out[codes + a], fired)
+        elif op >= 15:
+            right = out[b : b + 1] if 15 < op < 18 else out[a : a + 1]
+            _double(op, 1, out[dst : dst + 1], out[a : a + 1], right, constants + b, c, pack)
         else:
             out[dst] = _worked(op, out[a], out[b])
     return True
