@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from puhui.engines.variables.catalogue import Catalogue
 from puhui.engines.variables.columns import Ints
 from puhui.engines.variables.declaring import ALL, Declaration, each, over
-from puhui.engines.variables.history import Histories
+from puhui.engines.variables.history import Histories, History
 from puhui.engines.variables.plan import Plan
 from puhui.engines.variables.tables import Table
 
@@ -126,8 +126,31 @@ def run(*, people: int = 1000, seed: int = 7, rounds: int = 3) -> dict[str, Any]
         "people_per_s_core": round(1e6 / streamed, 1), "batch_rows": STREAM_ROWS, "people_per_s_core_in_one_batch": round(1e6 / whole, 1),
         "ns_per_variable": round(1e3 * streamed / len(plan), 3),
     }  # fmt: skip
+    told |= hot_person(catalogue, seed)
     told |= peers(catalogue, drawn["txn"], histories, people=min(people, 200), ours_ns=1e3 * streamed / len(plan))
     return told | {"machine": {"cpu": platform.processor() or platform.machine(), "cores": os.cpu_count(), "python": platform.python_version(), "numpy": np.__version__}}
+
+
+def hot_person(catalogue: Catalogue, seed: int, *, rows: int = 100_000, days: int = 700) -> dict[str, Any]:
+    """Measure one person of very many rows, row by row and by daily tiles; the answers must be the same bits."""
+    import pyarrow as pa
+
+    rng = np.random.default_rng(seed)
+    table = catalogue.tables[0]
+    times = np.sort(AS_OF - rng.integers(1, days * DAY_US, rows))
+    columns: dict[str, Any] = {"event_id": np.arange(rows), "event_time": times, "known_time": times + rng.integers(0, DAY_US // 4, rows)}
+    columns |= {field: rng.integers(1, 1_000_000, rows) for field in table.fields}
+    columns |= {name: pa.DictionaryArray.from_arrays(rng.integers(0, len(values), rows), list(values)) for name, values in table.category.items()}
+    person = History.read(catalogue, {table.name: columns})
+    names = [name for name in catalogue.names if name.startswith(f"{table.name}.")]
+    spent, answers = dict[str, float](), list[bytes]()
+    for word, plan in (("direct", Plan(catalogue, names, hot_rows=rows + 1)), ("tiled", Plan(catalogue, names, hot_rows=0))):
+        plan.one(person, AS_OF)
+        began = time.thread_time_ns()
+        answers.append(plan.one(person, AS_OF - DAY_US // 8).tobytes())
+        spent[word] = (time.thread_time_ns() - began) / 1e6
+    assert answers[0] == answers[1], "tiles answer otherwise"
+    return {"hot_rows": rows, "hot_variables": len(names), "hot_direct_ms": round(spent["direct"], 2), "hot_tiled_ms": round(spent["tiled"], 2)}
 
 
 def _batch_us(plan: Plan, histories: Histories, *, people: int, rows: int, rounds: int = 5) -> float:

@@ -16,3 +16,8 @@ def test_another_engine_gives_the_same_answers():
     assert told["ratio_duckdb"] is not None
     assert told["ratio_featuretools"] is None
     assert told["featuretools_why"]
+
+
+def test_the_bench_asks_a_person_of_very_many_rows_both_ways():
+    told = bench.hot_person(bench.v1_catalogue(), 3, rows=3000, days=40)
+    assert (told["hot_rows"], told["hot_variables"]) == (3000, 52_782)
