@@ -1,6 +1,7 @@
 """`verify variables --padding`: how many of the shipped variables say something of their own, over people of the simulated town.
 
-The town writes its former lender's book as a process of its own. Everybody is asked as of his newest application. A column with fewer than 20 people
+The town writes the tables of its people as a process of its own. Everybody is asked a minute after the sources were last asked, so as of his newest
+application at the former lender, or of the end of its book. A column with fewer than 20 people
 who have a value, or with one value, is constant; one with the very bits of an earlier column is its copy. Of what is left, `left_corr` keeps greedily,
 in the order of the ordinals, each column that has no |corr| > 0.999 with a kept one of the same missing people, over a sample of people.
 """
@@ -24,6 +25,7 @@ from puhui.engines.variables.selecting import SLAB, Counts, edges_of, selection_
 from puhui.engines.variables.selecting import People as Asked
 
 PART = 500
+MINUTE_US = 60_000_000
 SAMPLE = 400
 CLOSE = 0.999
 NEAR = 3 * float(np.sqrt(2 * (1 - CLOSE)))  # how far projections of two so close columns lie apart, three deviations of it
@@ -37,13 +39,13 @@ def write_town(out: Path, people: int, months: int, seed: int) -> None:
 
 
 def town_people(catalogue: Catalogue, folder: Path) -> Iterator[tuple[list[History], list[int]]]:
-    """Give the town's people some hundred at a time, each with the instant just after his newest application."""
+    """Give the town's people some hundred at a time, each with the instant a minute after the newest fetch."""
     import pyarrow.parquet as pq
 
-    outcomes = pq.read_table(folder / "outcomes.parquet", columns=["person", "as_of"])
+    fetches = pq.read_table(folder / "fetches.parquet", columns=["person", "at"])
     newest: dict[int, int] = {}
-    for person, as_of in zip(outcomes.column("person").to_pylist(), outcomes.column("as_of").to_pylist(), strict=True):
-        newest[person] = max(as_of + 1, newest.get(person, 0))
+    for person, at in zip(fetches.column("person").to_pylist(), fetches.column("at").to_pylist(), strict=True):
+        newest[person] = max(at + MINUTE_US + 1, newest.get(person, 0))
     persons = sorted(newest)
     for start in range(0, len(persons), PART):
         some = persons[start : start + PART]

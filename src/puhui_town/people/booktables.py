@@ -115,8 +115,7 @@ def _us(at: datetime) -> int:
 
 
 def _window(borrower: Borrower) -> tuple[int, int]:
-    first, last = borrower.applications[0].applied_at, borrower.applications[-1].applied_at
-    return wall_seconds(first) - HISTORY_DAYS * 86_400, wall_seconds(last)
+    return wall_seconds(borrower.first_at) - HISTORY_DAYS * 86_400, wall_seconds(borrower.last_at)
 
 
 def _txn(borrower: Borrower) -> Columns:
@@ -225,7 +224,7 @@ def _bureau(borrower: Borrower) -> Columns:
     columns: Columns = {field.name: [] for field in SCHEMAS["bureau"]}
     if borrower.debt is None:
         return columns
-    last = borrower.applications[-1].applied_at
+    last = borrower.last_at
     rows: list[tuple[int, dict[str, Any]]] = []
     for one in borrower.debt.inquiries:
         at = _us(one.at)
@@ -268,15 +267,17 @@ def _row(columns: Columns, person: int, event_id: int, at: int, known: int, valu
 
 
 def _app(borrower: Borrower) -> Columns:
-    """What the person did on the other lender's pages: looking around in the three months before each application, and on the way to it."""
+    """What the person did on the other lender's pages: looking around in the three months before each application (or the end), and on the way to it."""
     columns: Columns = {field.name: [] for field in SCHEMAS["app"]}
     person, visits = borrower.person, list[tuple[int, int, bool]]()
-    for one in borrower.applications:
-        begin = _us(one.applied_at)
-        dice = (person.n * _ODD + one.need.k * 97) % 2**32
+    came = [(one.applied_at, one.need.k) for one in borrower.applications]
+    for instant, which in came or [(borrower.closes_at, 0)]:
+        begin = _us(instant)
+        dice = (person.n * _ODD + which * 97) % 2**32
         looks = 2 + dice % 7
         visits += [(begin - 86_400_000_000 * (1 + (dice >> look) % 90) - 3_600_000_000 * ((dice >> 2 * look) % 18), dice >> look, False) for look in range(looks)]
-        visits.append((begin - 900_000_000, dice, True))
+        if came:
+            visits.append((begin - 900_000_000, dice, True))
     k = 0
     for begin, dice, applies in sorted(visits):
         pages = _ON_THE_WAY if applies else tuple(_BETWEEN[(dice >> place) % len(_BETWEEN)] for place in range(2 + dice % 3))
@@ -299,7 +300,7 @@ def _app(borrower: Borrower) -> Columns:
 def _repayment(borrower: Borrower) -> Columns:
     """Installments paid, and those due and not paid, of the other lender's loans, as its own ledger knew them by the newest application."""
     columns: Columns = {field.name: [] for field in SCHEMAS["repayment"]}
-    last = _us(borrower.applications[-1].applied_at)
+    last = _us(borrower.last_at)
     found: list[tuple[int, int, int, dict[str, Any]]] = []
     for loan, one in enumerate(borrower.applications):
         for payment in one.payments:
@@ -322,15 +323,16 @@ def _repayment(borrower: Borrower) -> Columns:
 
 
 def _fetches(borrower: Borrower) -> Columns:
-    """A fetch of every table with a consent, a minute before each application, under a consent of 30 days."""
+    """A fetch of every table with a consent, a minute before each application, under a consent of 30 days; of who never applied, before the end."""
     columns: Columns = {field.name: [] for field in SCHEMAS["fetches"]}
-    for one in borrower.applications:
+    asked = [(one.applied_at, str(one.need.k)) for one in borrower.applications] or [(borrower.closes_at, "end")]
+    for instant, which in asked:
         for table, item in CONSENTS.items():
-            at = _us(one.applied_at) - 60_000_000
+            at = _us(instant) - 60_000_000
             columns["person"].append(borrower.person.n)
             columns["table"].append(table)
             columns["at"].append(at)
-            columns["consent"].append(f"co-{borrower.person.n}-{one.need.k}-{item}")
+            columns["consent"].append(f"co-{borrower.person.n}-{which}-{item}")
             columns["until"].append(at + 30 * 86_400_000_000)
     return columns
 

@@ -97,6 +97,18 @@ class Borrower:
     debt: OutsideDebt | None
     records: Records
     applications: list[Application]
+    closes_at: datetime
+    """When the book's applications end: as of then those are looked at who never applied."""
+
+    @property
+    def first_at(self) -> datetime:
+        """The first instant at which somebody looked at the person."""
+        return self.applications[0].applied_at if self.applications else self.closes_at
+
+    @property
+    def last_at(self) -> datetime:
+        """The last one."""
+        return self.applications[-1].applied_at if self.applications else self.closes_at
 
     @property
     def person(self) -> Person:
@@ -108,8 +120,10 @@ def histories_seed(seed: int | str) -> str:
     return f"history|{seed}"
 
 
-def book_of(seed: int | str, people: int, months: int, a: Assumptions | None = None, first: date = FIRST_DAY) -> Iterator[Borrower]:
-    """Live through the other lender's business, person by person; who never applied is left out."""
+def book_of(
+    seed: int | str, people: int, months: int, a: Assumptions | None = None, first: date = FIRST_DAY, *, everyone: bool = False,
+) -> Iterator[Borrower]:
+    """Live through the other lender's business, person by person; who never applied is left out unless everyone is asked for."""
     assumptions = a or default_population()
     until = month_start_before(first, months)
     closes = month_start_before(until, WATCHED_MONTHS)
@@ -117,7 +131,7 @@ def book_of(seed: int | str, people: int, months: int, a: Assumptions | None = N
         drawn = [draw_person(histories_seed(seed), n, a) for n in range(low, min(low + BATCH, people))]
         for life in lives_of(drawn, assumptions):
             borrower = _borrower(life, assumptions, first, until, closes)
-            if borrower.applications:
+            if borrower.applications or everyone:
                 yield borrower
 
 
@@ -141,7 +155,7 @@ def _borrower(life: Life, a: Assumptions, first: date, until: date, closes: date
             debtor = Debtor.of(life, day, a)
         application.purse = debtor.purse.on(day)
         busy_until = _repay(application, debtor, day, closes)
-    return Borrower(life, debt, Records(life), applications)
+    return Borrower(life, debt, Records(life), applications, datetime(until.year, until.month, until.day, tzinfo=CHINA))
 
 
 def _decide(life: Life, debt: OutsideDebt | None, need: Need) -> Application:
@@ -228,7 +242,7 @@ def write_tables(out: Path, seed: int | str, people: int, months: int, *, a: Ass
     out.mkdir(parents=True, exist_ok=True)
     counts = {"people": 0, "applications": 0}
     with TableWriter(out) as tables:
-        for borrower in book_of(seed, people, months, a):
+        for borrower in book_of(seed, people, months, a, everyone=True):
             tables.add(borrower)
             borrower.records.forget()
             counts["people"] += 1
@@ -258,8 +272,12 @@ def write_book(out: Path, seed: int | str, people: int, months: int, *, truth: b
         to_applications.writerow(APPLICATIONS)
         to_months.writerow(MONTHS)
         events.write(",".join(EVENTS) + "\n")
-        for borrower in book_of(seed, people, months, a):
+        for borrower in book_of(seed, people, months, a, everyone=True):
             n = borrower.person.n
+            if not borrower.applications:
+                tables.add(borrower)
+                borrower.records.forget()
+                continue
             for one in borrower.applications:
                 at = _instant(one.applied_at)
                 to_applications.writerow(
