@@ -209,3 +209,4 @@ def a_phone(browser: Browser, house: Any, n: int, *, english: bool = False, scri
 def keep_shot(folder: Path, page: Page, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=str(folder / f"{name}.png"), full_page=True)
+    page.screenshot(path=str(folder / f"{name}-top.png"))
