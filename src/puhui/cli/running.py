@@ -22,6 +22,7 @@ WATCH_S = 0.5
 TELL_S = 5.0
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 GIVES_UP_AFTER = 5
+PARTNER, ENTRY = "asset-1", "e38"
 PASSED_ON = {"CONFIG", "LAW_FOLDER", "POOL_SIZE", "TICK_S", "LOG_LEVEL"}
 WITHIN_S = 120.0
 
@@ -79,17 +80,44 @@ def _run_with_town(plan: Any, for_s: int | None) -> None:
     _say(f"starting in {plan.home}: database, town, platform (the first time takes a little longer)")
     with _orderly_end():
         stand = stands.start(plan)
+        partner = _partner_page(stand)
         try:
-            _keep_pids(plan.home, stand.processes)
-            _say_where(stand)
-            asyncio.run(_watch(stand, for_s))
+            _keep_pids(plan.home, [*stand.processes, *([partner] if partner else [])])
+            _say_where(stand, partner)
+            asyncio.run(_watch(stand, for_s, partner))
         except KeyboardInterrupt:
             pass
         finally:
             _say("stopping: the people first, then the platform, then the database")
+            if partner:
+                partner.stop()
             stand.stop()
             (plan.home / "run.pids").unlink(missing_ok=True)
             _say("stopped; the next run goes on at the stored day")
+
+
+def _partner_page(stand: Any) -> Any:
+    """Start the sample partner's page, where its file stands beside us: a process of its own, with the key of the partner whose app it plays."""
+    from puhui.proofs.stand import Process
+
+    sample, key = Path(__file__).parents[3] / "samples" / "partner_page.py", stand.plan.home / "town" / "keys" / f"{PARTNER}.pem"
+    if not sample.exists() or not key.exists():
+        return None
+    address = f"http://127.0.0.1:{_free(8300)}"
+    options = ["--platform", stand.platform_url, "--partner", PARTNER, "--entry", ENTRY, "--key", str(key), "--key-id", PARTNER, "--port", address.rsplit(":", 1)[1]]
+    process = Process("partner-page", [sys.executable, str(sample), *options], dict(os.environ), f"{address}/keys", stand.plan.home / "logs" / "partner-page.log")
+    process.start()
+    return process
+
+
+async def _meet_partner(desk: Any, partner: Any) -> None:
+    """Let the register know where the sample partner's page runs: its frame may show our pages, and its events go there."""
+    from puhui.foundation.work import Actor
+    from puhui.rooms import partners
+    from puhui.vocabulary.ids import PartnerId
+
+    async with desk.work(Actor("house", "run")) as work:
+        await partners.move(work, partner_id=PartnerId(PARTNER), address=partner.health_url.removesuffix("/keys"), why="its sample page runs beside us")
 
 
 def _own_settings() -> dict[str, str]:
@@ -134,7 +162,7 @@ class Deaths:
         return len(self.at)
 
 
-async def _watch(stand: Any, for_s: int | None) -> None:
+async def _watch(stand: Any, for_s: int | None, partner: Any = None) -> None:
     """Start again whatever dies, and tell how business goes, until told to stop."""
     from puhui.cli.house import read_config
     from puhui.foundation.desk import Wiring, open_desk
@@ -147,12 +175,16 @@ async def _watch(stand: Any, for_s: int | None) -> None:
     told_at = 0.0
     show = _board_line(sys.stdout.isatty())
     try:
+        if partner:
+            await _meet_partner(desk, partner)
         while time.monotonic() < until:
             if await asyncio.to_thread(stand.database.revive):
                 _say("the database died and was started again")
             for process in stand.processes:
                 if not process.is_up:
                     await _start_again(stand, process, deaths.setdefault(process.name, Deaths([])))
+                    if partner:
+                        await _meet_partner(desk, partner)
             if time.monotonic() - told_at > TELL_S:
                 told_at = time.monotonic()
                 with contextlib.suppress(OSError, TimeoutError):
@@ -217,7 +249,7 @@ def _board_line(is_terminal: bool) -> Callable[[Any], Any]:
 # -- saying
 
 
-def _say_where(stand: Any) -> None:
+def _say_where(stand: Any, partner: Any = None) -> None:
     platform, town = stand.platform_url, stand.town_url
     click.echo(
         f"""
@@ -226,6 +258,7 @@ def _say_where(stand: Any) -> None:
   the borrower's page   {platform}/borrower/   (apply, sign, pay back: as on a phone)
   the same as an API    {platform}/openapi.json   (every step of a loan, with its body)
   health, metrics       {platform}/health   {platform}/metrics
+  a partner's page      {partner.health_url.removesuffix("keys") if partner else "samples/partner_page.py"}   (the same, embedded in another's app)
   the town's phones     {town}/town/phones/1   (be resident 1: his card, his codes, his messages)
   the town's clock      {town}/town/clock
   logs                  {stand.plan.home / "logs"}
@@ -303,7 +336,7 @@ def _is_ours(pid: int) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
-    return b"puhui.web.serve" in command or b"puhui_town" in command
+    return any(name in command for name in (b"puhui.web.serve", b"puhui_town", b"partner_page.py"))
 
 
 def _free(port: int) -> int:
