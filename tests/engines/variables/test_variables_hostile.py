@@ -61,6 +61,7 @@ def test_a_well_sealed_blob_with_a_hostile_header_is_refused_or_read_as_it_says(
             tried += 1
             try:
                 read = variables.History.from_blob(CATALOGUE, sealed)
+                assert variables.History.from_blob(CATALOGUE, sealed, tables=["own"]).only("own").blob() == read.only("own").blob()
                 assert plan.one(read, T + 10).shape == (4,)
                 assert variables.History.from_blob(CATALOGUE, read.blob()).blob() == read.blob()
             except (refusals.DamagedBlob, refusals.OtherCatalogue):
@@ -118,3 +119,14 @@ def test_plans_and_shards_that_travel_are_checked():
         variables.Plan.from_bytes(variables.lending(), plan.to_bytes())
     with pytest.raises(refusals.OtherCatalogue):
         variables.lending().plan(["app.recency"]).one(history(), T)
+
+
+def test_a_table_that_is_not_wanted_is_not_looked_at():
+    whole = history()
+    some = variables.History.from_blob(CATALOGUE, whole.blob(), tables=["asked"])
+    assert some.tables["own"] is None
+    assert some.only("asked").blob() == whole.only("asked").blob()
+    header, body = unseal(MAGIC, whole.blob())
+    for rows in (-5, "3", 1.5, None, 1 << 40):
+        with pytest.raises(refusals.DamagedBlob):
+            variables.History.from_blob(CATALOGUE, seal(MAGIC, with_value(header, (1, "own", 0, 0), rows), body), tables=["asked"])

@@ -65,9 +65,9 @@ class Answering:
 
         plan = _plan(self.catalogue, self.plan)
         vectors = np.empty((sum(map(len, shard.instants)), len(plan)))
-        place = 0
+        place, asked_of = 0, {table.table.name for table in plan.tables}
         for blob, instants in zip(shard.blobs, shard.instants, strict=True):
-            history = History.from_blob(plan.catalogue, blob)
+            history = History.from_blob(plan.catalogue, blob, tables=asked_of)
             for instant in instants:
                 plan.one(history, instant, vectors[place])
                 place += 1

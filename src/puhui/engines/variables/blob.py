@@ -7,7 +7,7 @@ are differences to the row before; known times are differences to the row's even
 
 import hashlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -123,8 +123,10 @@ def _pack_bits(column: NDArray[np.bool_], body: list[bytes]) -> int:
     return 1
 
 
-def unpack(catalogue: Catalogue, data: bytes) -> tuple[dict[str, Parts | None], dict[str, list[FetchFacts]]]:
-    """Read a history. Raises: DamagedBlob, OtherCatalogue."""
+def unpack(
+    catalogue: Catalogue, data: bytes, wanted: Collection[str] | None = None,
+) -> tuple[dict[str, Parts | None], dict[str, list[FetchFacts]]]:
+    """Read a history; of the tables `wanted` only, if they are named: the others are as if never fetched. Raises: DamagedBlob, OtherCatalogue."""
     header, body = unseal(MAGIC, data)
     try:
         shape, heads = header
@@ -136,8 +138,10 @@ def unpack(catalogue: Catalogue, data: bytes) -> tuple[dict[str, Parts | None], 
         for table in catalogue.tables:
             head, asked = heads[table.name]
             tables[table.name] = None
-            if head is not None:
+            if head is not None and (wanted is None or table.name in wanted):
                 tables[table.name], place = _unpack_rows(table, head, whole, place)
+            elif head is not None:
+                place += _size_of(head)
             fetches[table.name] = [(int(at), str(consent), None if until is None else int(until)) for at, consent, until in asked]
         if place != len(body):
             raise DamagedBlob(why="there are bytes that belong to nothing")
@@ -169,6 +173,15 @@ def _unpack_rows(table: Table, head: list[Any], body: NDArray[np.uint8], place: 
         _check_ranges(table, least.tolist(), most.tolist(), [len(table.category.get(name, ())) + len(others[place]) for place, name in enumerate(table.texts)])
     named = tuple(tuple(str(value) for value in some) for some in others)
     return (whole[0], event_time, known_time, whole[3], ~mask[0], values, mask[1:], codes, named), place
+
+
+def _size_of(head: list[Any]) -> int:
+    """Give how many bytes the columns of a table take."""
+    rows, _, scales, bits, _ = head
+    size = sum(rows * width for _, width in scales) + sum((rows + 7) // 8 for is_there in bits if is_there)
+    if not isinstance(size, int) or size < 0:
+        raise DamagedBlob(why="a table has an impossible size")
+    return size
 
 
 def _check_ranges(table: Table, least: list[int], most: list[int], codes: list[int]) -> None:

@@ -1,6 +1,6 @@
 """A person's history: the rows of every table in all their versions, the fetches that brought them, and the consents those stood on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -174,10 +174,10 @@ class History:
         return bytes_of.pack(self.catalogue, self.tables, self.fetches)
 
     @classmethod
-    def from_blob(cls, catalogue: Catalogue, data: bytes) -> "History":
-        """Read a blob. Raises: DamagedBlob, OtherCatalogue."""
-        tables, fetches = bytes_of.unpack(catalogue, data)
-        read = {name: None if parts is None else sorted_rows(*parts) for name, parts in tables.items()}
+    def from_blob(cls, catalogue: Catalogue, data: bytes, *, tables: Collection[str] | None = None) -> "History":
+        """Read a blob; only these tables of it, if they are named (for a plan that asks no others). Raises: DamagedBlob, OtherCatalogue."""
+        parts_of, fetches = bytes_of.unpack(catalogue, data, tables)
+        read = {name: None if parts is None else sorted_rows(*parts) for name, parts in parts_of.items()}
         return cls(catalogue, read, {name: tuple(Fetch(*facts) for facts in some) for name, some in fetches.items()})
 
 
