@@ -260,3 +260,31 @@ def test_a_bad_row_far_down_is_named_by_its_own_number(model):
     with pytest.raises(rules.BadInput) as refused:
         artefact.run({"age": ages, "c": np.full(len(ages), "a", object)})
     assert (refused.value.facts["row"], refused.value.facts["column"]) == (artefact_module.CHUNK + 3, "age")
+
+
+ZONED = """<decision id="N" name="N"><variable name="N"/><informationRequirement><requiredInput href="#t"/></informationRequirement>
+<literalExpression><text>t - date and time("2026-07-01T00:00:00@Asia/Shanghai")</text></literalExpression></decision>"""
+
+
+def test_an_artefact_brings_the_zones_that_its_model_names():
+    model = rules.load(definitions(ZONED, inputs={"t": "dateTime"}))
+    artefact = rules.open_artefact(rules.compile(model, ["N"], {"t": "datetime"}).to_bytes())
+    here = rules.feel('date and time("2026-07-01T08:00:00@Asia/Shanghai")')
+    assert artefact.one({"t": here}).value("N") == model.decide("N", {"t": here}).value == rules.feel('@"PT8H"')
+    there = rules.feel('date and time("2026-07-01T08:00:00@Europe/Berlin")')
+    assert model.decide("N", {"t": there}).value is not None
+    strange = artefact.one({"t": there})
+    assert strange.value("N") is None, "the rules of this zone are not inside"
+    assert "Europe/Berlin" in " ".join(map(str, strange.diagnostics("N")))
+    assert artefact.to_bytes() == rules.open_artefact(artefact.to_bytes()).to_bytes()
+
+
+def test_the_zones_inside_decide_and_not_those_of_the_machine(monkeypatch):
+    model = rules.load(definitions(ZONED, inputs={"t": "dateTime"}))
+    data = rules.compile(model, ["N"], {"t": "datetime"}).to_bytes()
+    monkeypatch.setattr("puhui.engines.rules.values._machine_zone", lambda name: None)
+    artefact = rules.open_artefact(data)
+    assert artefact.model.zones is not None
+    assert set(artefact.model.zones) == {"Asia/Shanghai"}
+    told = artefact.one({"t": datetime(2026, 7, 1, tzinfo=UTC)}).value("N")
+    assert told == rules.feel('@"PT8H"')

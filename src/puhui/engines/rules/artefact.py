@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from puhui.engines.rules import plain
+from puhui.engines.rules import plain, zones
 from puhui.engines.rules.arranging import plan
 from puhui.engines.rules.classes import Domain
 from puhui.engines.rules.compiling import Compiled, Register, TableForm, compiled
@@ -236,7 +236,10 @@ def compile(model: Model, decisions: Sequence[str], schema: object) -> Artefact:
     """
     fields = read_schema(schema)
     names = tuple(model.decision(one).name for one in decisions)
-    made = compiled(model, names, fields)
+    told = zones.named(list(_sources(model).values()), fields)
+    if told is not None:
+        model = replace(model, zones=zones.opened(told))
+    made = replace(compiled(model, names, fields), zones=told)
     return _artefact(model, names, made, _written(model, names, made))
 
 
@@ -295,8 +298,9 @@ def _written(model: Model, decisions: tuple[str, ...], made: Compiled) -> bytes:
     sources = _sources(model)
     parts: list[tuple[str, bytes]] = [(f"source:{name}", sources[name]) for name in sorted(sources)]
     parts += [(name, np.ascontiguousarray(made.program[name]).tobytes()) for name in ARRAYS]
+    parts += [(f"zone:{name}", made.zones[name]) for name in sorted(made.zones)] if made.zones else []
     header: dict[str, Any] = {
-        "compiler": 2 if made.doubts else 1,
+        "compiler": 2 if made.doubts or made.zones is not None else 1,
         "semantics": SEMANTICS,
         "namespace": model.namespace,
         "decisions": list(decisions),
@@ -309,6 +313,8 @@ def _written(model: Model, decisions: tuple[str, ...], made: Compiled) -> bytes:
     }
     if made.doubts:
         header["doubts"] = list(made.doubts)
+    if made.zones is not None:
+        header["zones"] = sorted(made.zones)
     text = json.dumps(header, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     told = bytearray(MAGIC + len(text).to_bytes(8, "little") + text)
     for _, data in parts:
@@ -368,7 +374,11 @@ def _read(data: bytes | mmap.mmap) -> Artefact:
         at += size
     sources = {name.partition(":")[2]: bytes(data[start : start + size]) for name, (start, size) in parts.items() if name.startswith("source:")}
     model = load(sources[header["namespace"]], sources)
-    made = _compiled(header, data, parts, model)
+    brought = None
+    if "zones" in header:
+        brought = {str(name): bytes(data[parts[f"zone:{name}"][0] :][: parts[f"zone:{name}"][1]]) for name in header["zones"]}
+        model = replace(model, zones=zones.opened(brought))
+    made = replace(_compiled(header, data, parts, model), zones=brought)
     decisions = tuple(str(one) for one in header["decisions"])
     if any(one not in made.forms for one in decisions):
         raise ValueError("a decision is missing")
@@ -397,9 +407,9 @@ def _compiled(header: dict[str, Any], data: bytes | mmap.mmap, parts: dict[str, 
         if isinstance(form, TableForm) and (len(form.ranks) != len(getattr(table, "rules", ())) or sorted(form.ranks) != list(range(len(form.ranks)))):
             raise ValueError("a table does not match its source")
     doubts = tuple(_small(one) for one in header.get("doubts", []))
-    if any(one >= program.registers for one in doubts) or (2 if doubts else 1) != header["compiler"]:
+    if any(one >= program.registers for one in doubts) or (2 if doubts or "zones" in header else 1) != header["compiler"]:
         raise ValueError("a doubt is out of bounds")
-    return Compiled(program, fields, texts, forms, doubts)
+    return Compiled(program, fields, texts, forms, None, doubts)
 
 
 def _small(number: object) -> int:

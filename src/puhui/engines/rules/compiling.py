@@ -79,6 +79,8 @@ class Compiled:
     fields: tuple[Field, ...]
     texts: tuple[tuple[str, ...], ...]
     forms: Mapping[str, TableForm | Register | str]
+    zones: Mapping[str, bytes] | None = None
+    """The rules of the zones that are known; None where nothing speaks of clocks."""
     doubts: tuple[int, ...] = ()
     """Registers that say 1 where a double lies too close to a break point: the interpreter decides such a row."""
 
@@ -118,7 +120,7 @@ class _Compiler:
             self.names[decision.name] = told
             is_rough = isinstance(told, Register) and told.domain.kind == "float"
             forms[decision.name] = "its value has more digits than the machine keeps; what rests on it may still be compiled" if is_rough else told
-        return Compiled(self.writer.program(), self.schema, texts, forms, tuple(self.doubts))
+        return Compiled(self.writer.program(), self.schema, texts, forms, None, tuple(self.doubts))
 
     def _must_name_all(self, steps: Sequence[Decision]) -> None:
         named = {one.name for one in self.schema}

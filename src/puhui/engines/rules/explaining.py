@@ -12,7 +12,7 @@ from puhui.engines.rules.model import closure
 from puhui.engines.rules.schema import held, value_of
 from puhui.engines.rules.tables import fitted
 from puhui.engines.rules.tree import Name, Table
-from puhui.engines.rules.values import Trouble
+from puhui.engines.rules.values import Trouble, clocks_of
 
 if TYPE_CHECKING:
     from puhui.engines.rules.artefact import Artefact
@@ -57,7 +57,7 @@ def explained(outcome: Outcome, decision: str, row: int) -> Why:
     if not isinstance(table, Table):
         return Why(decision, value, dict(read), fired, (), flips(outcome, decision, row))
     run, scope = Interpreter(outcome.instant(row)), Scope(read, None, outcome.artefact.model.types)
-    with room_to_recurse():
+    with room_to_recurse(), clocks_of(outcome.artefact.model.zones):
         return _told(run, scope, table, decision, value, fired, flips(outcome, decision, row))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from puhui.engines.rules.diagnostics import Result, Step
 from puhui.engines.rules.door import Instant, instant, taken_in
@@ -12,7 +13,7 @@ from puhui.engines.rules.evaluator import Exhausted, Interpreter, Scope, room_to
 from puhui.engines.rules.kinds import ANY, Kind, TypeSpace
 from puhui.engines.rules.refusals import UnknownDecision
 from puhui.engines.rules.tree import FunctionNode, Node, Table
-from puhui.engines.rules.values import Function, Parameter, Trouble
+from puhui.engines.rules.values import Function, Parameter, Trouble, clocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,20 +77,23 @@ class Model:
     imports: Mapping[str, Model]
     types: TypeSpace
     source: bytes = field(default=b"", repr=False)
+    zones: Mapping[str, ZoneInfo] | None = field(default=None, repr=False)
+    """The only time zones that are known, where an artefact brings its own; else the machine's."""
 
     def decide(self, name: str, inputs: Mapping[str, object], *, at: Instant = None) -> Result:
         """The value of a decision. An absent input is null, with a diagnostic. Refused: UnknownDecision."""
         decision = self._called(name, (Decision,), "decision")
         run = Interpreter(instant(at))
-        return _valued(run, lambda: Deciding(run, taken_in(run, inputs)).value(self, decision))
+        return self._valued(run, lambda: Deciding(run, taken_in(run, inputs)).value(self, decision))
 
     def invoke(self, name: str, args: Mapping[str, object], *, at: Instant = None) -> Result:
         """The value of a business knowledge model or a decision service for arguments by name. Refused: UnknownDecision."""
         element = self._called(name, (Knowledge, Service), "knowledge model or service")
         run = Interpreter(instant(at))
-        given = taken_in(run, args)
+        given: dict[str, object] = {}
 
         def call() -> object:
+            given.update(taken_in(run, args))
             function = Deciding(run, {}).value(self, element)
             if isinstance(function, Function):
                 for one in function.parameters:
@@ -98,7 +102,11 @@ class Model:
                         given[one.name] = None
             return run.invoke(function, [], given)
 
-        return _valued(run, call)
+        return self._valued(run, call)
+
+    def _valued(self, run: Interpreter, ask: object) -> Result:
+        with clocks_of(self.zones):
+            return _valued(run, ask)
 
     @property
     def decisions(self) -> list[str]:

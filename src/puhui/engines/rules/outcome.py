@@ -19,7 +19,7 @@ from puhui.engines.rules.program import Array
 from puhui.engines.rules.refusals import UnknownDecision
 from puhui.engines.rules.schema import NULL, Field, exact, value_of
 from puhui.engines.rules.tree import Table
-from puhui.engines.rules.values import DateTime, Trouble
+from puhui.engines.rules.values import DateTime, Trouble, clocks_of
 
 if TYPE_CHECKING:
     from puhui.engines.rules.artefact import Artefact
@@ -216,7 +216,7 @@ def asked(artefact: Artefact, decision: str, code: int, chosen: list[int]) -> ob
     assert isinstance(table, Table), "a table has a table's form"
     run = Interpreter()
     value: object = None
-    with room_to_recurse():
+    with room_to_recurse(), clocks_of(model.zones):
         if code >= 0:
             try:
                 value = tables.answer(run, table, chosen, Scope({}, None, model.types))

@@ -8,7 +8,9 @@ in the proleptic Gregorian calendar; the smallest step of time is a nanosecond. 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, FloatOperation, InvalidOperation, Overflow
@@ -282,8 +284,27 @@ def zone_text(zone: Zone) -> str:
     return f"{'-' if zone < 0 else '+'}{hours:02d}:{rest // 60:02d}{f':{rest % 60:02d}' if rest % 60 else ''}"
 
 
-@lru_cache(maxsize=1024)
+ZONES: ContextVar[Mapping[str, ZoneInfo] | None] = ContextVar("zones", default=None)
+"""The zones that an artefact brings with it: where they are set, no other is known. Else the machine's."""
+
+
+@contextmanager
+def clocks_of(zones: Mapping[str, ZoneInfo] | None) -> Iterator[None]:
+    """Let only these zones be known; the machine's where they are None."""
+    before = ZONES.set(zones)
+    try:
+        yield
+    finally:
+        ZONES.reset(before)
+
+
 def _zone(name: str) -> ZoneInfo | None:
+    own = ZONES.get()
+    return _machine_zone(name) if own is None else own.get(name)
+
+
+@lru_cache(maxsize=1024)
+def _machine_zone(name: str) -> ZoneInfo | None:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_+\-]*(/[A-Za-z0-9_+\-]+)*", name):
         return None
     try:
