@@ -94,8 +94,11 @@ class Driver:
         await self._step(until)
 
     async def _step(self, to: datetime) -> datetime | None:
-        """Move every clock to one instant, then let the sides run, whoever is due first; give the next due time."""
-        first = min(self.sides, key=lambda side: self.dues.get(side.name, FAR))
+        """Move every clock to one instant, then let the sides run; give the next due time.
+
+        Whoever is due first begins; of two due at once the last side, the town: what it tells, the platform need not ask.
+        """
+        first = min(reversed(self.sides), key=lambda side: self.dues.get(side.name, FAR))
         others = [side for side in self.sides if side is not first]
         await asyncio.gather(*(self.advance(side, to, run=False) for side in others))
         if self.on_step:

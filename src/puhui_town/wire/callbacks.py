@@ -44,6 +44,12 @@ class Held(msgspec.Struct, frozen=True):
     key_id: str
 
 
+
+def _timer_id(channel: str, event: Event) -> str:
+    """Name the timer of a callback so that it comes last of its instant: all that is told then goes out side by side."""
+    return f"~callback|{channel}|{event.event_id}"
+
+
 class Callbacks:
     """Sends and lists. Services call `send`; the wire answers `/events` from `since`."""
 
@@ -63,7 +69,7 @@ class Callbacks:
         n = len(events) + 1
         events.put(f"{n:012d}", event)
         args = {"channel": channel, "n": n, "attempt": 1, "key_id": key_id or f"{channel}-1"}
-        self._scheduler.at(self._clock.now(), f"cb|{channel}|{event.event_id}", "wire.callback", args)
+        self._scheduler.at(self._clock.now(), _timer_id(channel, event), "wire.callback", args)
         return event
 
     def last_seq(self, channel: str, subject: str) -> int:
@@ -132,7 +138,7 @@ class Callbacks:
         mark = f"{channel}|{subject}"
         for held in self._held.get(mark) or ():
             event = self._events(channel)[f"{held.n:012d}"]
-            timer_id = f"cb|{channel}|{event.event_id}"
+            timer_id = _timer_id(channel, event)
             if timer_id == timer.timer_id:
                 continue
             args = {"channel": channel, "n": held.n, "attempt": DELIVERY_ATTEMPTS + 1, "key_id": held.key_id, "was_held": True}
