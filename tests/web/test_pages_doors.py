@@ -101,7 +101,9 @@ def test_a_form_sent_twice_is_one(borrower):
 def test_another_s_loan_is_not_found(house, page):
     stranger = Visitor(house)
     stranger.arrive(house.visitor())
-    assert stranger.get(f"/borrower/loans/{house.loan_id}{page}").status_code == 404
+    reply = stranger.get(f"/borrower/loans/{house.loan_id}{page}")
+    assert reply.status_code == 404
+    assert "没有找到这" in reply.text
 
 
 def test_another_s_papers_are_not_found(house, borrower):

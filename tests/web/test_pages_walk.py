@@ -96,3 +96,21 @@ def pay_what_is_due(one, loan):
     one.arrive("还款成功", "Paid")
     one.open(loan)
     one.says("正常还款", "On time")
+
+
+def test_when_the_network_drops_amount_and_texts_stay_and_papers_never(bare_house, browser):
+    with phone.a_phone(browser, bare_house, phone.with_phones_of_their_own(bare_house, 110, 20)[0]) as one:
+        one.log_in()
+        one.open("/borrower/identity")
+        one.fill("name", "王小明")
+        one.fill("id_number", "11010519491231002X")
+        assert one.page.evaluate("Object.keys(localStorage)") == []
+        one.open("/borrower/apply")
+        one.fill("amount", "3500")
+        one.page.context.set_offline(True)
+        one.says("网络断了", "You are offline")
+        one.page.context.set_offline(False)
+        one.open("/borrower/apply")
+        assert one.page.input_value("[name=amount]") == "3500"
+        assert one.page.evaluate("Object.keys(localStorage)") == ["d:/borrower/apply:amount"]
+        assert one.page.evaluate("document.cookie") == "", "no cookie is for scripts"

@@ -117,12 +117,17 @@ def _facts(visit: Visit) -> dict[str, Any]:
         "round_money": lambda fen: money(fen, is_english=is_english, is_round=True),
         "short_day": lambda value: short_day(value, is_english=is_english),
         "plain_money": plain_money,
-        "section": SECTIONS.get(visit.request.url.path.split("/")[2], "/borrower/") if visit.request.url.path.count("/") > 1 else "",
+        "section": _section(visit.request.url.path),
         "day": lambda value: day(value, is_english=is_english),
         "at": lambda value: instant(value, is_english=is_english),
         "word": lambda kind, code: words.word(kind, code, visit.language),
         "day_s": _day_s(visit),
     }
+
+
+def _section(path: str) -> str:
+    parts = path.split("/")
+    return "/borrower/me" if path == "/borrower/consents" else SECTIONS.get(parts[2], "/borrower/") if len(parts) > 2 else ""
 
 
 def _day_s(visit: Visit) -> int:

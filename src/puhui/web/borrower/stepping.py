@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from puhui.foundation.desk import Desk
-from puhui.foundation.refusals import BadField
+from puhui.foundation.refusals import BadField, NotFound
 from puhui.vocabulary.steps import Session
 from puhui.web.borrower import api, words
 from puhui.web.wire import Reply, once
@@ -39,7 +39,11 @@ async def take(desk: Desk, session: Session, name: str, body: msgspec.Struct | d
 
 
 def refused(status: int, told: dict[str, Any]) -> Refused:
-    """Read a refusal as the JSON door tells it; a field that was not filled in rightly is named in the person's words."""
+    """Read a refusal as the JSON door tells it; what is wrong or missing is named in the person's words."""
     facts = told.get("facts", {})
-    zh = words.not_right(str(facts.get("field", ""))) if told["code"] == BadField.code else told["text_zh"]
+    zh = told["text_zh"]
+    if told["code"] == BadField.code:
+        zh = words.not_right(str(facts.get("field", "")))
+    elif told["code"] == NotFound.code:
+        zh = words.not_here(str(facts.get("what", "")))
     return Refused(status, told["code"], zh, told["text"], told["retry"], facts)

@@ -184,3 +184,21 @@ FIELDS: Mapping[str, str] = {
 def not_right(field: str) -> str:
     """Say kindly which field is not filled in rightly."""
     return f"“{FIELDS.get(field, field)}”没有填对，请检查后再提交。什么都没有改变。"
+
+
+THINGS: Mapping[str, str] = {
+    "loan": "这笔借款",
+    "document": "这份文件",
+    "payment": "这笔还款",
+    "decision": "这个决定",
+    "offer": "这个报价",
+    "application": "这个申请",
+    "consent": "这项授权",
+    "file": "这张图片",
+    "page": "这个页面",
+}
+
+
+def not_here(what: str) -> str:
+    """Say that something is not here; whose it is, if anybody's, is not told."""
+    return f"没有找到{THINGS.get(what, '您要找的内容')}。请从首页重新进入。"
