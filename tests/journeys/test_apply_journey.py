@@ -17,7 +17,7 @@ from puhui.foundation.keyfiles import load_private
 from puhui.foundation.refusals import BadField
 from puhui.foundation.runner import drain
 from puhui.foundation.signing import PrivateKey, sign_reply
-from puhui.journeys import apply, explain
+from puhui.journeys import apply, explain, home
 from puhui.rooms import customers, decisions, histories
 from puhui.rooms.customers import AccountFrozenNow, Card, FreezeReason, NoConsent, Papers, Screening, Verdict
 from puhui.vocabulary.steps import Session, State
@@ -169,6 +169,8 @@ async def test_silence_is_no_answer_the_application_waits_and_asks_again(house, 
     session = await person(house)
     answer = await tap(house, session)
     assert (answer.state, answer.poll_s) == (State.WAITING, 1)
+    asked = {one["source"]: one["is_answered"] for one in (await home.home(house, session, {}))["show"]["asked"]}
+    assert (asked["bureau"], asked["telco"], asked["wallet"]) == (False, False, True), "who waits sees for whom"
     asked_of_wallet = world.asked.count("wallet")
     world.silent = {}
     house.clock.step_to(MORNING + timedelta(minutes=2))
