@@ -4,6 +4,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from puhui_town.wire.faults import Rule, RuleBook
+
 phone = pytest.importorskip("phone", reason="playwright is not installed")
 
 pytestmark = pytest.mark.skipif(not phone.CHROMIUM, reason="no Chromium on this machine (apt-get install chromium)")
@@ -114,3 +116,24 @@ def test_when_the_network_drops_amount_and_texts_stay_and_papers_never(bare_hous
         assert one.page.input_value("[name=amount]") == "3500"
         assert one.page.evaluate("Object.keys(localStorage)") == ["d:/borrower/apply:amount"]
         assert one.page.evaluate("document.cookie") == "", "no cookie is for scripts"
+
+
+def test_who_waits_is_told_for_whom_and_comes_on_by_himself(bare_house, browser):
+    """The bureau is away; the page says so, asks again by itself, and goes on when the answer is there."""
+
+    async def bureau_is_away(away):
+        bare_house.loop.town.world.faults.set(RuleBook(7, [Rule("away", "bureau.*", "down", 1_000_000)] if away else []))
+
+    with phone.a_phone(browser, bare_house, phone.with_phones_of_their_own(bare_house, 0, 20)[0]) as one:
+        one.log_in()
+        one.become_known()
+        bare_house.run(bureau_is_away(True))
+        one.fill("amount", "2000")
+        one.tap("提交申请", "Apply")
+        assert one.path == "/borrower/wait"
+        one.says("征信报告\n在等回答", "")
+        one.says("话费记录\n已回答", "")
+        bare_house.run(bureau_is_away(False))
+        bare_house.run(bare_house.loop.pass_time(minutes=2))
+        one.page.wait_for_url("**/borrower/answer")
+        assert (one.foreign, one.faults) == ([], [])
