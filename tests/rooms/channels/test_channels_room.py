@@ -153,7 +153,7 @@ async def test_an_entry_opens_visits_only_as_what_it_is_and_while_it_is_open(wor
         with pytest.raises(channels.WrongEntry):
             await channels.demand_open(work, entry_id=entry_id, kind=kind, partner_id=partner_id)
     with pytest.raises(NotFound):
-        await channels.demand_open(work, entry_id="e54", kind="app", partner_id="entry-e54")
+        await channels.demand_open(work, entry_id="e99", kind="app", partner_id="entry-e99")
     await channels.change_entry(work, entry_id="e01", state=EntryState.RETIRED, why="the app is gone")
     with pytest.raises(channels.EntryClosed):
         await channels.demand_open(work, entry_id="e01", kind="app", partner_id="entry-e01")
