@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from puhui.engines import rules, schedules
-from puhui.engines.rules import Artefact, Outcome
+from puhui.engines.rules import Artefact, Outcome, shipped
 from puhui.engines.rules.values import literal
 from puhui.foundation.refusals import Refusal
 from puhui.proofs import rules_parity
@@ -56,14 +56,17 @@ def run(root: Path) -> dict[str, Any]:
 
 
 def add(root: Path, build: str) -> dict[str, Any]:
-    """Write a folder of artefacts and records as this build makes them. Raises: BuildIsThere."""
+    """Write a folder of the artefacts that this build makes and no earlier one did, with records. Raises: BuildIsThere."""
     folder = root / build
     if folder.exists():
         raise BuildIsThere(build=build)
+    known = {file.stem for file in root.glob("*/*.*")}
     folder.mkdir(parents=True)
     for kind, (make, _) in KINDS.items():
         for content, records in make():
             name = hashlib.sha256(content).hexdigest()
+            if name in known:
+                continue
             (folder / f"{name}.{kind}").write_bytes(content)
             text = "\n".join(records) + "\n"
             (folder / f"{name}.records.gz").write_bytes(gzip.compress(text.encode(), 9, mtime=0))
@@ -101,6 +104,28 @@ def _rules() -> Iterator[tuple[bytes, list[str]]]:
     artefact = rules.compile(rules.load(EXPRESSIONS), ["answer", "day", "slow"], {"a": "number(9,2)", "b": "number(9,2)", "c": "category", "d": "date", "p": "boolean"})
     draw = random.Random(5)  # noqa: S311  (a seed, so that every run draws the same)
     yield artefact.to_bytes(), _recorded(artefact, [_row(draw) for _ in range(440)])
+    artefact = rules.compile(rules.load(DOUBLES), ["share", "hours"], {"a": "number(9,2)", "b": "number(9,2)", "t": "datetime"})
+    yield artefact.to_bytes(), _recorded(artefact, [_row(draw) | {"t": _moment(draw)} for _ in range(440)])
+    for pack in (shipped.lending(), shipped.collection()):
+        yield pack.artefact.to_bytes(), _recorded(pack.artefact, [_applicant(draw, pack.artefact) for _ in range(440)])
+
+
+def _moment(draw: random.Random) -> object:
+    """A moment of two zones, of none, or none at all."""
+    text = f"2026-{draw.randint(1, 12):02d}-{draw.randint(1, 28):02d}T{draw.randint(0, 23):02d}:{draw.randint(0, 59):02d}:00"
+    return rules.feel(draw.choice((f'@"{text}@Asia/Shanghai"', f'@"{text}@Europe/Berlin"', f'@"{text}"', "null")))
+
+
+def _applicant(draw: random.Random, artefact: Artefact) -> dict[str, object]:
+    """A value of every input: one that a cell names, a number of its size, or none."""
+    from decimal import Decimal
+
+    told: dict[str, object] = {}
+    for one, texts in zip(artefact.fields, artefact.compiled.texts, strict=True):
+        number = Decimal(draw.randint(-1, 10 ** draw.randint(1, max(1, one.precision - one.scale)) - 1))
+        value = draw.choice((True, False)) if one.kind == "boolean" else draw.choice((*texts, "another")) if one.kind == "category" else number
+        told[one.name] = None if draw.random() < 0.05 else value
+    return told
 
 
 def _row(draw: random.Random) -> dict[str, object]:
@@ -115,7 +140,7 @@ def _recorded(artefact: Artefact, rows: list[dict[str, object]]) -> list[str]:
     outcome = artefact.run({one.name: [row[one.name] for row in rows] for one in artefact.fields}, at=AT)
     told = []
     for place, row in enumerate(rows):
-        given = {name: literal(value) for name, value in row.items()}
+        given = {one.name: literal(row[one.name]) for one in artefact.fields}
         told.append(_canonical({"at": AT.isoformat(), "given": given, "answer": _answer(artefact, outcome, place)}))
     return told
 
@@ -159,6 +184,19 @@ EXPRESSIONS = b"""<definitions xmlns="https://www.omg.org/spec/DMN/20230324/MODE
 <decision id="slow" name="slow"><variable name="slow"/><informationRequirement><requiredInput href="#a"/></informationRequirement>
 <informationRequirement><requiredInput href="#b"/></informationRequirement><literalExpression><text>decimal(a / b, 9)</text></literalExpression></decision>
 </definitions>"""
+
+DOUBLES = b"""<definitions xmlns="https://www.omg.org/spec/DMN/20230324/MODEL/" name="doubles" namespace="urn:doubles">
+<inputData id="a" name="a"><variable name="a" typeRef="number"/></inputData><inputData id="b" name="b"><variable name="b" typeRef="number"/></inputData>
+<inputData id="t" name="t"><variable name="t" typeRef="dateTime"/></inputData>
+<decision id="share" name="share"><variable name="share"/><informationRequirement><requiredInput href="#a"/></informationRequirement>
+<informationRequirement><requiredInput href="#b"/></informationRequirement><decisionTable hitPolicy="FIRST">
+<input><inputExpression><text>a / b * 100</text></inputExpression></input><output name="share"/>
+<rule><inputEntry><text>&lt; 0</text></inputEntry><outputEntry><text>"odd"</text></outputEntry></rule>
+<rule><inputEntry><text>[0..50]</text></inputEntry><outputEntry><text>"light"</text></outputEntry></rule>
+<rule><inputEntry><text>null</text></inputEntry><outputEntry><text>"unknown"</text></outputEntry></rule>
+<rule><inputEntry><text>-</text></inputEntry><outputEntry><text>"heavy"</text></outputEntry></rule></decisionTable></decision>
+<decision id="hours" name="hours"><variable name="hours"/><informationRequirement><requiredInput href="#t"/></informationRequirement>
+<literalExpression><text>string(t - date and time("2026-07-01T00:00:00@Asia/Shanghai"))</text></literalExpression></decision></definitions>"""
 
 
 # conventions

@@ -13,7 +13,7 @@ from rules_models import definitions, table
 
 from puhui.engines import rules
 from puhui.engines.rules import artefact as artefact_module
-from puhui.engines.rules import kernels, schema
+from puhui.engines.rules import kernels, schema, zones
 from puhui.proofs import rules_parity
 
 ROWS = [
@@ -288,3 +288,11 @@ def test_the_zones_inside_decide_and_not_those_of_the_machine(monkeypatch):
     assert set(artefact.model.zones) == {"Asia/Shanghai"}
     told = artefact.one({"t": datetime(2026, 7, 1, tzinfo=UTC)}).value("N")
     assert told == rules.feel('@"PT8H"')
+
+
+def test_a_zone_that_is_cut_or_spoilt_is_refused_and_not_read_for_ever():
+    good = zones.named([b'"Asia/Shanghai"'], ())["Asia/Shanghai"]
+    assert set(zones.opened({"Asia/Shanghai": good})) == {"Asia/Shanghai"}
+    for bad in (good[:-1], good[:60] + b"\n", good.replace(b"\n", b"x", 1), b"", b"TZif2\n"):
+        with pytest.raises(ValueError, match="zone"):
+            zones.opened({"Asia/Shanghai": bad})

@@ -30,11 +30,11 @@ def opened(data: Mapping[str, bytes]) -> dict[str, ZoneInfo]:
     """Zones from their rules. Raises ValueError where the bytes are none."""
     told = {}
     for name, rules in data.items():
-        if len(rules) > BYTES_MAX or not NAMED.fullmatch(name.encode()):
-            raise ValueError("a zone is too large, or has no name")
+        if len(rules) > BYTES_MAX or not rules.endswith(b"\n") or not NAMED.fullmatch(name.encode()):
+            raise ValueError("a zone is too large, cut, or has no name")  # Python reads one without an end of line for ever
         try:
             told[name] = ZoneInfo.from_file(BytesIO(rules), key=name)
-        except (ValueError, struct.error, IndexError, OverflowError, EOFError, TypeError) as error:
+        except (ValueError, struct.error, IndexError, OverflowError, EOFError, TypeError, AssertionError) as error:
             raise ValueError("a zone cannot be read") from error
     return told
 
