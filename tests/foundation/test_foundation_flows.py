@@ -116,6 +116,21 @@ async def test_a_wakened_flow_is_due_at_once_and_its_runner_loses_it(desk):
     assert (woken.step, woken.state, woken.attempts) == ("three", {"heard": True}, 1)
 
 
+async def test_a_step_that_falls_after_its_commit_does_not_pull_the_next_one_forward(desk):
+    tomorrow = desk.clock.now() + timedelta(days=1)
+
+    async def one(desk, turn):
+        async with desk.work() as work:
+            await flows.move(work, turn, step="two", due=tomorrow)
+        raise ConnectionResetError
+
+    desk.wiring = Wiring(steps={"tale.one": one})
+    await begin(desk, due=desk.clock.now())
+    await runner.drain(desk)
+    async with desk.work() as work:
+        assert await flows.next_due(work) == tomorrow
+
+
 async def test_due_times_of_a_stepped_run_lie_on_the_tick(desk):
     await begin(desk, due=desk.clock.now() + timedelta(seconds=61))
     async with desk.work() as work:

@@ -46,7 +46,9 @@ where f.flow_id = :flow_id and f.ended_at is null and f.due <= :until and (f.lea
 returning f.flow_id, f.customer_id, f.kind, f.subject, f.step, f.state, f.due, f.token, f.attempts;
 
 -- name: give_back
-update foundation.flows set lease_until = null, owner = null, due = :due where flow_id = :flow_id and token = :token and ended_at is null;
+-- A flow that has moved on already, so that its lease is free, keeps the time it was given.
+update foundation.flows set lease_until = null, owner = null, due = :due
+where flow_id = :flow_id and token = :token and ended_at is null and lease_until is not null;
 
 -- name: forget_leases
 update foundation.flows set lease_until = null, owner = null where owner = :owner and ended_at is null;

@@ -394,8 +394,9 @@ async def test_a_day_closed_twice_or_killed_in_the_middle_is_closed_once(days):
         assert first.accrued_interest_fen == 1_332  # 300,000 x 18 % x 9 / 365 = 1,331.5
         with pytest.raises(ledger.DayAlreadyPassed):
             await ledger.day_end(work, business_date=date(2026, 9, 9), partition=partition, rules=PACK)
-        with pytest.raises(ledger.DayNotOver):
-            await ledger.day_end(work, business_date=date(2026, 9, 12), partition=partition, rules=PACK)
+        for day in (work.today, work.today + timedelta(days=1)):
+            with pytest.raises(ledger.DayNotOver):
+                await ledger.day_end(work, business_date=day, partition=partition, rules=PACK)
 
 
 async def test_no_row_is_written_per_loan_and_day(days):

@@ -97,7 +97,7 @@ async def day_end(work: Work, *, business_date: date, partition: int, rules: Boo
     last = await store.SQL.last_day_end.row(work, partition=partition)
     if last and last["business_date"] >= business_date:
         return await _done_before(work, business_date, partition, last["business_date"])
-    if business_date > work.today:
+    if business_date >= work.today:
         raise DayNotOver(day=business_date.isoformat(), today=work.today.isoformat())
 
     rows = await store.loans_in_partition(work, partition, business_date)
