@@ -60,7 +60,10 @@ class Running:
 def begin(home: Path) -> Running:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("PUHUI_")} | {"PUHUI_HOME": str(home)}
     command = [sys.executable, "-m", "puhui.cli", "run", "--people", "0", "--port", "0", "--town-port", "0"]
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(  # a shell's background job ignores Ctrl-C, and so would what we start in one
+        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  (one thread)
+    )  # fmt: skip
     addresses: dict[str, str] = {}
     said = []
     for line in process.stdout:

@@ -4,7 +4,7 @@ insert into ledger.loans (customer_id, loan_id, application_id, product, convent
     due_fen, accrual)
 values (:customer_id, :loan_id, :application_id, :product, :convention, :convention_sha256, :contract_sha256, :principal_fen,
     :rate_ppm, :months, :method, :partition, :opened_on, 'void', 'normal', :opened_on, 0, 0, 0, 0, '{}')
-on conflict (customer_id, loan_id) do nothing;
+on conflict do nothing;
 
 -- name: add_legs
 insert into ledger.legs (customer_id, loan_id, leg, partner_id, share_ppm, share_fen)
