@@ -60,7 +60,10 @@ class Connections:
             timeout=self._patience_s,
             statement_cache_size=STATEMENTS_KEPT,
             max_cached_statement_lifetime=0,
-            server_settings={"default_transaction_read_only": "off" if self._may_write else "on"},
+            server_settings={
+                "default_transaction_read_only": "off" if self._may_write else "on",
+                "idle_in_transaction_session_timeout": "0",
+            },
         )
         try:
             await _speak_json(connection)
