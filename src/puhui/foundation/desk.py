@@ -109,7 +109,7 @@ class Desk:
         known = self.services.get(name)
         if known is None or (base_url and known.base_url != base_url):
             url = base_url or self.config.url_of(name)
-            known = Service(name, url, self.key, self.keyring, self.clock, self.session, owner or name, read_timeout_s)
+            known = Service(name, url, self.key, self.keyring, self.clock, self.session, owner or name, read_timeout_s, known.told if known else 0)
             self.services[name] = known
         return known
 

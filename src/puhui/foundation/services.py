@@ -68,7 +68,7 @@ def demand_answer(service: str, answer: Answer | Unknown) -> Answer:
 
 @dataclass(slots=True)
 class Service:
-    """One outside service: its name (the owner of its keys), base address, and how long we wait for it (real seconds)."""
+    """One outside service: its name (the owner of its keys), base address, how long we wait for it (real seconds), how often it was told something."""
 
     name: str
     base_url: str
@@ -78,6 +78,7 @@ class Service:
     session: aiohttp.ClientSession
     owner: str
     read_timeout_s: float = 3.0
+    told: int = 0
     prefix: str = field(init=False)
     origin: str = field(init=False)
 
@@ -90,6 +91,7 @@ class Service:
         """Ask once. `body` is bytes, or a value sent as JSON; `key` the Idempotency-Key of a POST."""
         payload = body if isinstance(body, bytes) else msgspec.json.encode(body)
         full = self.prefix + path
+        self.told += method != "GET"
         nonce = secrets.token_hex(16)
         signed = sign_request(self.key, method=method, path=full, body=payload, idempotency_key=key, time_ms=self.clock.real_ms(), nonce=nonce)
         if not isinstance(body, bytes):

@@ -10,7 +10,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import aiohttp
 
 from puhui.foundation.desk import AWAY
 from puhui.proofs import money, stand
-from puhui.proofs.driver import Driver, Side, SideAway
+from puhui.proofs.driver import Driver, Moved, Side, SideAway
 from puhui.proofs.end_state import canonical_lines, end_state
 from puhui.proofs.story import SHANGHAI, Tale, Telling, begin, go_on
 
@@ -67,18 +67,20 @@ class Reaper:
 
 @dataclass(slots=True)
 class PatientDriver(Driver):
-    """A driver that asks again while a side is being started anew."""
+    """A driver that asks again while a side is being started anew, and believes nobody that the others heard nothing of it."""
 
-    async def advance(self, side: Side, to: datetime, *, run: bool) -> tuple[int, datetime | None]:
+    async def advance(self, side: Side, to: datetime, *, run: bool) -> Moved:
         """Move one side's clock; a side that is away is waited for."""
         until = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return await Driver.advance(self, side, to, run=run)
+                moved = await Driver.advance(self, side, to, run=run)
             except SideAway:
                 if time.monotonic() > until:
                     raise
                 await asyncio.sleep(0.2)
+            else:
+                return replace(moved, stirs=moved.did > 0)
 
 
 async def run(home: Path, *, kills: int, people: int, months: int, seed: int, on_progress: Progress | None = None) -> dict[str, Any]:

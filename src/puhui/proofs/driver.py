@@ -42,9 +42,21 @@ class Side:
     log: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What one side did when it was let run: how many things, when it is due next, and whether the other sides may have got something to do by it."""
+
+    did: int
+    due: datetime = FAR
+    stirs: bool = True
+
+
 @dataclass(slots=True)
 class Driver:
-    """Drives a stepped run. `clock` is only what stands in `Puhui-Time`; `sides` are moved together, the platform's first."""
+    """Drives a stepped run. `clock` is only what stands in `Puhui-Time`; `sides` are moved together, the platform's first.
+
+    `dues` says when each side has something to do by itself, `stirred` who may have got something to do from another since it last ran.
+    """
 
     key: PrivateKey
     session: aiohttp.ClientSession
@@ -53,6 +65,7 @@ class Driver:
     did: int = 0
     on_step: Callable[[datetime], None] | None = None
     dues: dict[str, datetime] = field(default_factory=dict)
+    stirred: set[str] = field(default_factory=set)
 
     async def ask(
         self, method: str, url: str, body: object = None, *, key: str = "", timeout_s: float = 600, signed_at: datetime | None = None
@@ -68,8 +81,8 @@ class Driver:
             raise SideAway(side=url, why=f"{response.status} {raw[:400].decode('utf-8', 'replace')}", log="")
         return msgspec.json.decode(raw) if raw else None
 
-    async def advance(self, side: Side, to: datetime, *, run: bool) -> tuple[int, datetime | None]:
-        """Move one side's clock; give what it did and when it is due next.
+    async def advance(self, side: Side, to: datetime, *, run: bool) -> Moved:
+        """Move one side's clock; give what it did. A side that tells how much it told the others (`told`) stirs nobody by nothing.
 
         A side that was started anew in the middle of a move may stand at `to` already, and takes no signature of before.
         """
@@ -83,63 +96,57 @@ class Driver:
                 answer = await self.ask("POST", url, body, signed_at=to)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise SideAway(side=side.name, why=type(error).__name__, log=side.log) from error
-        due = answer.get("next_due")
-        return int(answer["did"]), datetime.fromisoformat(due) if due else None
+        did, due = int(answer["did"]), answer.get("next_due")
+        return Moved(did, datetime.fromisoformat(due) if due else FAR, bool(answer.get("told", did)))
 
     async def run_until(self, until: datetime) -> None:
         """Step from due time to due time until `until`; at each instant the sides run in turn until all are quiet."""
+        self.stirred.update(side.name for side in self.sides)
         due = await self.settle(self.clock.now())
-        while due is not None and due <= until:
+        while due <= until:
             due = await self._step(max(due, self.clock.now()))
         await self._step(until)
 
-    async def _step(self, to: datetime) -> datetime | None:
+    async def _step(self, to: datetime) -> datetime:
         """Move every clock to one instant, then let the sides run; give the next due time.
 
         Whoever is due first begins; of two due at once the last side, the town: what it tells, the platform need not ask.
         """
-        first = min(reversed(self.sides), key=lambda side: self.dues.get(side.name, FAR))
+        first = min(reversed(self.sides), key=lambda side: self.dues[side.name])
         others = [side for side in self.sides if side is not first]
         await asyncio.gather(*(self.advance(side, to, run=False) for side in others))
         if self.on_step:
             self.on_step(to)
-        did, due = await self.advance(first, to, run=True)
+        await self._run(first, to)
         self.clock.step_to(max(to, self.clock.now()))
-        self._note(first, did, due)
-        return await self.settle(to, after=first, did=did)
+        return await self.settle(to, after=first)
 
-    async def settle(self, at: datetime, *, after: Side | None = None, did: int = 0) -> datetime | None:
-        """Let the sides run at one instant until each is quiet since any other last did something; give the next due time.
-
-        `after` has just run and did `did`: if that was nothing, a side that is not due has nothing to do either and is not asked.
-        """
+    async def settle(self, at: datetime, *, after: Side | None = None) -> datetime:
+        """Let the sides run in turn, the one `after` which comes first, while one is due or stirred; give the next due time."""
         order = self._from(after)
-        quiet = 1 if after else 0
         for turn in range(ROUNDS_MAX * len(order)):
-            if quiet >= len(order):
-                break
+            if all(self._is_quiet(side, at) for side in order):
+                return min(self.dues.values())
             side = order[turn % len(order)]
-            if after and not did and self.dues.get(side.name, at) > at:
-                quiet += 1
-                continue
-            once, due = await self.advance(side, at, run=True)
-            self._note(side, once, due)
-            did += once
-            quiet = 1 if once else quiet + 1
-        else:
-            raise NeverQuiet(at=at.isoformat(), rounds=ROUNDS_MAX)
-        following = min(self.dues.values())
-        return None if following == FAR else following
+            if not self._is_quiet(side, at):
+                await self._run(side, at)
+        raise NeverQuiet(at=at.isoformat(), rounds=ROUNDS_MAX)
+
+    async def _run(self, side: Side, at: datetime) -> None:
+        moved = await self.advance(side, at, run=True)
+        self.did += moved.did
+        self.dues[side.name] = moved.due
+        self.stirred.discard(side.name)
+        if moved.stirs:
+            self.stirred.update(other.name for other in self.sides if other is not side)
+
+    def _is_quiet(self, side: Side, at: datetime) -> bool:
+        return side.name not in self.stirred and self.dues.get(side.name, FAR) > at
 
     def _from(self, after: Side | None) -> list[Side]:
         """Give the sides in the order in which they run, the one that has just run last."""
-        sides = list(self.sides)
-        place = sides.index(after) + 1 if after else 0
-        return sides[place:] + sides[:place]
-
-    def _note(self, side: Side, did: int, due: datetime | None) -> None:
-        self.did += did
-        self.dues[side.name] = due or FAR
+        place = self.sides.index(after) + 1 if after else 0
+        return [*self.sides[place:], *self.sides[:place]]
 
 
 def driver_key(home: Path) -> PrivateKey:

@@ -29,7 +29,7 @@ class Advance(msgspec.Struct):
 
 
 async def advance(request: Request) -> Response:
-    """`POST /driver/v1/clock/advance` -> `{quiet, did, next_due?}`."""
+    """`POST /driver/v1/clock/advance` -> `{quiet, did, told?, next_due?}`; `told` says how many requests that may change something went out meanwhile."""
     return await answer_signed(request.app.state.desk, request, _advance, keeps_receipt=False)
 
 
@@ -54,8 +54,13 @@ async def _advance(desk: Desk, signed: Signed) -> Reply:
             await store_clock(work)
     if not body.run:
         return Reply({"quiet": True, "did": 0})
+    told = _told(desk)
     did, looked = await drain_and_look(desk, to)
-    answer: dict[str, Any] = {"quiet": True, "did": did}
+    answer: dict[str, Any] = {"quiet": True, "did": did, "told": _told(desk) - told}
     if looked.next_due is not None:
         answer["next_due"] = looked.next_due.isoformat()
     return Reply(answer)
+
+
+def _told(desk: Desk) -> int:
+    return sum(service.told for service in desk.services.values())
