@@ -10,12 +10,15 @@ from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
 
 from puhui.foundation.refusals import Refusal
 
@@ -65,7 +68,7 @@ class PublicKey:
     owner: str
     alg: str
     der: bytes
-    loaded: Ed25519PublicKey | RSAPublicKey = field(compare=False, repr=False)
+    loaded: VerifyKey | RSAPublicKey = field(compare=False, repr=False)
 
     @classmethod
     def read(cls, key_id: str, owner: str, alg: str, der: bytes) -> "PublicKey":
@@ -75,18 +78,18 @@ class PublicKey:
         except ValueError:
             raise UnknownKey(key_id=key_id) from None
         if alg == ED25519 and isinstance(loaded, Ed25519PublicKey):
-            return cls(key_id, owner, alg, der, loaded)
+            return cls(key_id, owner, alg, der, VerifyKey(loaded.public_bytes_raw()))
         if alg == RSA and isinstance(loaded, RSAPublicKey) and loaded.key_size >= 2048:
             return cls(key_id, owner, alg, der, loaded)
         raise UnknownKey(key_id=key_id)
 
     def is_signed(self, text: bytes, signature: bytes) -> bool:
         try:
-            if isinstance(self.loaded, Ed25519PublicKey):
-                self.loaded.verify(signature, text)
+            if isinstance(self.loaded, VerifyKey):
+                self.loaded.verify(text, signature)
             else:
                 self.loaded.verify(signature, text, padding.PKCS1v15(), hashes.SHA256())
-        except InvalidSignature:
+        except (BadSignatureError, InvalidSignature, ValueError):  # ValueError: not 64 bytes
             return False
         return True
 
@@ -101,7 +104,7 @@ class PrivateKey:
 
     def sign(self, text: bytes) -> bytes:
         if isinstance(self.loaded, Ed25519PrivateKey):
-            return self.loaded.sign(text)
+            return _signing(self.loaded).sign(text).signature
         return self.loaded.sign(text, padding.PKCS1v15(), hashes.SHA256())
 
     @property
@@ -110,6 +113,12 @@ class PrivateKey:
 
     def published(self, owner: str) -> PublicKey:
         return PublicKey.read(self.key_id, owner, self.alg, self.public_der)
+
+
+@lru_cache(256)
+def _signing(key: Ed25519PrivateKey) -> SigningKey:
+    """Give libsodium's form of a key: it signs and checks in half the time."""
+    return SigningKey(key.private_bytes_raw())
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from binascii import Error as NotBase64
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -18,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
 
 from puhui_town.wire.words import Refused
 
@@ -36,25 +39,25 @@ class PublicKey:
     owner: str
     alg: str
     der: bytes
-    loaded: Ed25519PublicKey | RSAPublicKey = field(compare=False, repr=False)
+    loaded: VerifyKey | RSAPublicKey = field(compare=False, repr=False)
 
     @classmethod
     def read(cls, key_id: str, owner: str, alg: str, der: bytes) -> "PublicKey":
         """Load a key. Raises ValueError for one that does not fit its algorithm, so also for RSA below 2,048 bits."""
         loaded = serialization.load_der_public_key(der)
         if alg == ED25519 and isinstance(loaded, Ed25519PublicKey):
-            return cls(key_id, owner, alg, der, loaded)
+            return cls(key_id, owner, alg, der, VerifyKey(loaded.public_bytes_raw()))
         if alg == RSA and isinstance(loaded, RSAPublicKey) and loaded.key_size >= RSA_BITS_MIN:
             return cls(key_id, owner, alg, der, loaded)
         raise ValueError(alg)
 
     def is_signed(self, text: bytes, signature: bytes) -> bool:
         try:
-            if isinstance(self.loaded, Ed25519PublicKey):
-                self.loaded.verify(signature, text)
+            if isinstance(self.loaded, VerifyKey):
+                self.loaded.verify(text, signature)
             else:
                 self.loaded.verify(signature, text, padding.PKCS1v15(), hashes.SHA256())
-        except InvalidSignature:
+        except (BadSignatureError, InvalidSignature, ValueError):  # ValueError: not 64 bytes
             return False
         return True
 
@@ -76,12 +79,18 @@ class PrivateKey:
 
     def sign(self, text: bytes) -> bytes:
         if isinstance(self.loaded, Ed25519PrivateKey):
-            return self.loaded.sign(text)
+            return _signing(self.loaded).sign(text).signature
         return self.loaded.sign(text, padding.PKCS1v15(), hashes.SHA256())
 
     def public(self) -> PublicKey:
         der = self.loaded.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         return PublicKey.read(self.key_id, self.owner, self.alg, der)
+
+
+@lru_cache(256)
+def _signing(key: Ed25519PrivateKey) -> SigningKey:
+    """Give libsodium's form of a key: it signs and checks in half the time."""
+    return SigningKey(key.private_bytes_raw())
 
 
 @dataclass(slots=True)
