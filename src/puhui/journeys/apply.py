@@ -206,8 +206,7 @@ async def gather(desk: Desk, turn: Turn) -> Turn | None:
     if asking is None:
         await _drop(desk, turn)
         return None
-    told = await asyncio.gather(*(_fetch(desk, permit, fetch, asking.person) for permit, fetch in asking.fetches))
-    answer = await _query(desk, asking) if asking.query else None
+    *told, answer = await asyncio.gather(*(_fetch(desk, permit, fetch, asking.person) for permit, fetch in asking.fetches), _query(desk, asking))
     async with desk.work(HOUSE) as work:
         answered = [(fetch, records) for (_, fetch), records in zip(asking.fetches, told, strict=True) if isinstance(records, Records)]
         await histories.note_fetches(work, answered)
@@ -270,8 +269,10 @@ async def _fetch(desk: Desk, permit: Permit, fetch: Fetch, person: Mapping[str, 
         return None
 
 
-async def _query(desk: Desk, asking: Asking) -> Answer | Unknown:
-    assert asking.query is not None
+async def _query(desk: Desk, asking: Asking) -> Answer | Unknown | None:
+    """Ask the bureau, if there is anything to ask."""
+    if asking.query is None:
+        return None
     permit, report = asking.query
     answer = await bureau.query(
         desk.service("bureau"), permit, query_id=report.query_id, reason=REASON, as_of=report.as_of, person=asking.person
