@@ -67,6 +67,16 @@ select
     exists (select 1 from foundation.events where answered_at is null) as has_events,
     (select min(due) from foundation.flows where ended_at is null) as next_due;
 
+-- name: queues
+-- How much waits, for whoever watches: the due by the run's own clock.
+select
+    (select count(*) from foundation.flows where ended_at is null and due <= :at) as flows,
+    (select min(due) from foundation.flows where ended_at is null and due <= :at) as oldest,
+    (select count(*) from foundation.callbacks where read_at is null and tries < 20) as callbacks,
+    (select count(*) from foundation.callbacks where read_at is null and tries >= 20) as callbacks_given_up,
+    (select count(*) from foundation.events where answered_at is null) as events,
+    (select count(*) from foundation.parked_events) as events_set_aside;
+
 -- name: add_events
 insert into foundation.events (kind, customer_id, at, body)
 select kind, customer_id, at, body::jsonb

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from puhui.foundation import flows, outbox
+from puhui.foundation import flows, metrics, outbox
 from puhui.foundation.clock import ClockMode
 from puhui.foundation.desk import AWAY, Desk
 from puhui.foundation.flows import LeaseLost, Turn, Waiting
@@ -105,7 +105,8 @@ async def run_turn(desk: Desk, turn: Turn) -> None:
     while at is not None:
         current = at
         try:
-            at = await desk.wiring.steps[current.name](desk, current)
+            with metrics.timed(metrics.TURNS, current.name):
+                at = await desk.wiring.steps[current.name](desk, current)
         except LeaseLost:
             return
         except Exception as error:  # noqa: BLE001  (whatever happened, the flow must not be lost)
@@ -178,11 +179,13 @@ async def _set_aside(desk: Desk, event: Stored, error: Exception) -> None:
     async with desk.work() as work:
         await _follow(desk, work, [event])
         await outbox.park(work, event, f"{type(error).__name__}: {error}")
+        work.after_commit.append(metrics.SET_ASIDE.labels(event.kind).inc)
 
 
 async def _react(desk: Desk, work: Work, event: Stored) -> None:
     for reaction in desk.wiring.reactions.get(event.kind, ()):
         await reaction(work, event)
+    work.after_commit.append(metrics.EVENTS.labels(event.kind).inc)
 
 
 async def _follow(desk: Desk, work: Work, events: Sequence[Stored]) -> None:
@@ -210,16 +213,19 @@ async def read_inbox(desk: Desk) -> int:
 
 async def read_one(desk: Desk, callback: Callback) -> None:
     """Read one callback. Its reader marks it read in the Work of its effect; one without a reader is only marked."""
+    reader = desk.wiring.callbacks.get(callback.kind)
+    kind = callback.kind if reader else "other"  # what others name is no label of ours
     try:
-        reader = desk.wiring.callbacks.get(callback.kind)
         if reader is not None:
             await reader(desk, callback)
-            return
-        async with desk.work() as work:
-            await outbox.mark_read(work, callback)
+        else:
+            async with desk.work() as work:
+                await outbox.mark_read(work, callback)
+        metrics.CALLBACKS.labels(kind, "done").inc()
     except AWAY:
         raise
     except Exception as error:  # noqa: BLE001  (one bad callback must not hold up the rest)
         log.error("inbox.fault", kind=callback.kind, event_id=callback.event_id, error=type(error).__name__, exc_info=True)
         async with desk.work() as work:
             await outbox.later(work, callback, why=f"{type(error).__name__}")
+        metrics.CALLBACKS.labels(kind, "fault").inc()

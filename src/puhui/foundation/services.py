@@ -8,6 +8,7 @@ import secrets
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from puhui.foundation import metrics
 from puhui.foundation.clock import Clock, ClockMode
 from puhui.foundation.refusals import Refusal
 from puhui.foundation.signing import Keyring, PrivateKey, PublicKey, SignatureRefused, UnknownKey, check_reply, sign_request
@@ -89,19 +91,24 @@ class Service:
 
     async def send(self, method: str, path: str, body: object | bytes = b"", *, key: str = "", headers: Mapping[str, str] | None = None) -> Answer | Unknown:
         """Ask once. `body` is bytes, or a value sent as JSON; `key` the Idempotency-Key of a POST."""
-        payload = body if isinstance(body, bytes) else msgspec.json.encode(body)
-        full = self.prefix + path
         self.told += method != "GET"
+        began = monotonic()
+        answer = await self._ask(method, self.prefix + path, body, key, headers or {})
+        end = "unknown" if isinstance(answer, Unknown) else f"{answer.status // 100}xx"
+        metrics.ASKED.labels(self.name, end).observe(monotonic() - began)
+        return answer
+
+    async def _ask(self, method: str, path: str, body: object | bytes, key: str, headers: Mapping[str, str]) -> Answer | Unknown:
+        payload = body if isinstance(body, bytes) else msgspec.json.encode(body)
         nonce = secrets.token_hex(16)
-        signed = sign_request(self.key, method=method, path=full, body=payload, idempotency_key=key, time_ms=self.clock.real_ms(), nonce=nonce)
+        signed = sign_request(self.key, method=method, path=path, body=payload, idempotency_key=key, time_ms=self.clock.real_ms(), nonce=nonce)
         if not isinstance(body, bytes):
             signed["Content-Type"] = "application/json"
-        if headers:
-            signed.update(headers)
+        signed.update(headers)
         try:
             async with self.session.request(
                 method,
-                URL(self.origin + full, encoded=True),
+                URL(self.origin + path, encoded=True),
                 data=payload or None,
                 headers=signed,
                 timeout=aiohttp.ClientTimeout(sock_connect=1.0, sock_read=self.read_timeout_s),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
 
 from puhui.foundation.clock import Clock
 from puhui.proofs import stand
@@ -21,6 +22,7 @@ from puhui.proofs.driver import Driver, driver_key
 
 WARMUP_S = 15
 TOWN = ("--answer-delay-ms", "20", "--rail-delay-ms", "100")
+EXCHANGES = frozenset({"puhui_request_seconds_count", "puhui_asked_seconds_count"})
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -39,11 +41,17 @@ async def run(home: Path, *, seconds: int, per_s: int, seed: int) -> dict[str, A
     with stand.start(plan) as running:
         async with aiohttp.ClientSession() as session:
             driver = Driver(driver_key(home), session, Clock(), [])
-            began, before = time.monotonic(), spent(running)
+            began, before, asked = time.monotonic(), spent(running), await exchanges(session, running)
             body = {"per_s": per_s, "seconds": seconds, "warmup_s": WARMUP_S}
             seen: dict[str, Any] = await driver.ask("POST", f"{running.town_url}/town/bench", body, key=f"bench-{seed}-{per_s}-{seconds}", timeout_s=seconds + WARMUP_S + 240)
             after, took = spent(running), time.monotonic() - began
+            asked = await exchanges(session, running) - asked
         return seen | {
+            "loans_per_s": seen.pop("loans_per_s_milli") / 1000,
+            "tap_to_answer_p99_ms": seen["tap_to_answer_ms"].get("p99"),
+            "sign_to_money_p99_ms": seen["sign_to_money_ms"].get("p99"),
+            "exchanges": asked,
+            "exchanges_per_loan": round(asked / seen["loans_all"], 1) if seen["loans_all"] else None,
             "per_s_wanted": per_s,
             "seconds": seconds,
             "cpu_s": {
@@ -57,6 +65,18 @@ async def run(home: Path, *, seconds: int, per_s: int, seed: int) -> dict[str, A
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "where": "in the simulated town; rail 100 ms, other services 20 ms, reading time real",
         }
+
+
+async def exchanges(session: aiohttp.ClientSession, running: stand.Stand) -> int:
+    """Give how many HTTP exchanges the platform has had, those that it answered and those that it asked for, by its own `/metrics`."""
+    total = 0.0
+    for process in (running.platform, running.worker):
+        if process is None:
+            continue
+        async with session.get(process.health_url.rsplit("/", 1)[0] + "/metrics") as answer:
+            families = text_string_to_metric_families(await answer.text())
+        total += sum(one.value for family in families for one in family.samples if one.name in EXCHANGES)
+    return round(total)
 
 
 def spent(running: stand.Stand) -> Spent:

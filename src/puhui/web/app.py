@@ -9,6 +9,7 @@ from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import NotFound
 from puhui.web import borrower, callbacks, driver, openapi, ops, partners, portal, site, staff
 from puhui.web.console import assets, gate, parts
+from puhui.web.counting import counted
 from puhui.web.wire import OurFault, plain, refused
 
 SAFE = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
@@ -34,9 +35,7 @@ def build(desk: Desk) -> Starlette:
         ],
         exception_handlers={404: _not_found, 405: _not_found, 500: _fault},
     )
-    app.state.desk = desk
-    app.router.redirect_slashes = False
-    return app
+    return _opened(app, desk)
 
 
 def build_worker(desk: Desk) -> Starlette:
@@ -49,8 +48,15 @@ def build_worker(desk: Desk) -> Starlette:
         ],
         exception_handlers={404: _not_found, 405: _not_found, 500: _fault},
     )
+    return _opened(app, desk)
+
+
+def _opened(app: Starlette, desk: Desk) -> Starlette:
     app.state.desk = desk
     app.router.redirect_slashes = False
+    for route in app.routes:
+        if isinstance(route, Route):
+            counted(route)
     return app
 
 

@@ -6,6 +6,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from puhui.foundation import metrics as queues
 from puhui.foundation.desk import AWAY, Desk
 from puhui.web.wire import Reply, plain
 
@@ -22,8 +23,14 @@ async def health(request: Request) -> Response:
     return plain(Reply(body))
 
 
-async def metrics(_request: Request) -> Response:
-    """`GET /metrics` in the Prometheus text form."""
+async def metrics(request: Request) -> Response:
+    """`GET /metrics` in the Prometheus text form: what this process did, and what waits in the database it shares."""
+    desk: Desk = request.app.state.desk
+    try:
+        async with desk.look() as work:
+            await queues.look(work)
+    except AWAY:
+        queues.database_is_away()
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from puhui.foundation import receipts
+from puhui.foundation import metrics, receipts
 from puhui.foundation.desk import AWAY, Desk
 from puhui.foundation.logs import log
 from puhui.foundation.receipts import Receipt
@@ -127,6 +127,7 @@ async def read_body(request: Request, most: int = BODY_MAX) -> bytes:
 
 
 def refused(refusal: Refusal) -> Reply:
+    metrics.REFUSALS.labels(refusal.code).inc()
     return Reply(told(refusal), refusal.status)
 
 
