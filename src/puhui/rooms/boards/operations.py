@@ -59,6 +59,8 @@ class Speed:
     loans: int
     tap_to_money_ms: tuple[int, int, int] | None
     sign_to_money_ms: tuple[int, int, int] | None
+    answered: int = 0
+    answered_in_1s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ async def speed(work: Work, *, since: datetime | None = None, until: datetime | 
     """Measure from the tap, and from the signature, to the money, over loans tapped in [since, until)."""
     row = await SQL.speed.row(work, since=since, until=until)
     assert row is not None
-    return Speed(row["loans"], tuple(row["tap_ms"]) if row["tap_ms"] else None, tuple(row["sign_ms"]) if row["sign_ms"] else None)
+    return Speed(row["loans"], tuple(row["tap_ms"]) if row["tap_ms"] else None, tuple(row["sign_ms"]) if row["sign_ms"] else None, row["answered"], row["answered_in_1s"])
 
 
 async def arrears(work: Work) -> list[StageLine]:

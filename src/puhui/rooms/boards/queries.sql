@@ -138,12 +138,15 @@ where (:since::date is null or coalesce(d.day, o.day) >= :since) and (:until::da
 order by 1;
 
 -- name: speed
-select count(*) as loans,
-       (percentile_disc(array[0.5, 0.95, 0.99]) within group (order by (extract(epoch from paid_at - tapped_at) * 1000)::bigint)) as tap_ms,
-       (percentile_disc(array[0.5, 0.95, 0.99]) within group (order by (extract(epoch from paid_at - signed_at) * 1000)::bigint)) as sign_ms
+select count(*) filter (where paid_at is not null) as loans,
+       count(*) filter (where decided_at is not null) as answered,
+       count(*) filter (where decided_at - tapped_at <= interval '1 second') as answered_in_1s,
+       (percentile_disc(array[0.5, 0.95, 0.99]) within group (order by (extract(epoch from paid_at - tapped_at) * 1000)::bigint)
+           filter (where paid_at is not null)) as tap_ms,
+       (percentile_disc(array[0.5, 0.95, 0.99]) within group (order by (extract(epoch from paid_at - signed_at) * 1000)::bigint)
+           filter (where paid_at is not null)) as sign_ms
 from boards.applications
-where paid_at is not null and tapped_at is not null
-  and (:since::timestamptz is null or tapped_at >= :since) and (:until::timestamptz is null or tapped_at < :until);
+where tapped_at is not null and (:since::timestamptz is null or tapped_at >= :since) and (:until::timestamptz is null or tapped_at < :until);
 
 -- name: arrears
 select stage, count(*) as loans, sum(overdue_fen)::bigint as overdue_fen, sum(coalesce(left_fen, amount_fen))::bigint as left_fen

@@ -19,7 +19,7 @@ from puhui.rooms.decisions.known import Missing
 from puhui.rooms.decisions.policy import CONDITIONS
 from puhui.rooms.decisions.scorecard import ArtefactDamaged, sha256_of
 from puhui.vocabulary import ids
-from puhui.vocabulary.events import ApplicationDecided, ApplicationEnded, ApplicationReceived
+from puhui.vocabulary.events import ApplicationDecided, ApplicationEnded, ApplicationReceived, OfferAccepted
 from puhui.vocabulary.products import Product, product, read_product
 from puhui.vocabulary.reasons import Language
 
@@ -355,6 +355,7 @@ async def accept_offer(work: Work, *, customer_id: str, offer_id: str, amount: M
     await store.add_hold(work, Hold(customer_id, loan_id, offer.application_id, offer_id, amount.fen, months, "held"))
     application = await _demand_application(work, customer_id, offer.application_id)
     await store.set_application_state(work, application, ApplicationState.ACCEPTED)
+    work.emit(OfferAccepted(customer_id, offer.application_id, loan_id, amount.fen, months))
     return accepted
 
 

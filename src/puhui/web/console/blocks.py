@@ -83,6 +83,7 @@ class Chart:
     option: Mapping[str, Any]
     table: Table
     note: str = ""
+    is_wide: bool = False
     block: str = "chart"
 
 

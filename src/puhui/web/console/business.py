@@ -178,7 +178,7 @@ async def _ordered(work: Work, found: LoanView) -> Table:
         }
         for one in await payments.orders_of(work, customer_id=CustomerId(found.customer_id), loan_id=LoanId(found.loan_id))
     ]
-    return Table("orders", ORDER_COLUMNS, rows[::-1][:12], "no-orders", total=len(rows), most=len(rows) or 1)
+    return Table("orders", [one for one in ORDER_COLUMNS if one.name not in {"ended_at", "tries"}], rows[::-1][:12], "no-orders", total=len(rows), most=len(rows) or 1)
 
 
 async def _reported(work: Work, found: LoanView) -> Table:
@@ -492,7 +492,7 @@ async def arrears_desk(visit: Visit) -> Sheet:
     is_quiet = not limits.quiet_until <= now.time() < limits.quiet_from
     clock = [
         Figure("gate-now", "gate-closed" if is_quiet else "gate-open", "word", tone="bad" if is_quiet else "good", note=f"{now:%H:%M}"),
-        Figure("quiet-hours", f"{limits.quiet_from:%H:%M}–{limits.quiet_until:%H:%M}", "text", note=" ".join(limits.versions)[:60]),
+        Figure("quiet-hours", f"{limits.quiet_from:%H:%M}–{limits.quiet_until:%H:%M}", "text", note=limits.versions[0]),
         Figure("attempts-max", limits.attempts_per_day_max, note="attempts-max-note"),
         Figure("answered-max", limits.answered_per_day_max, note="answered-max-note"),
     ]

@@ -14,7 +14,7 @@ def point(value: float | None, href: str = "") -> Point | float | None:
 def bars(labels: Sequence[str], series: Mapping[str, Sequence[Any]], *, is_lying: bool = False) -> dict[str, Any]:
     """Give bars by label, of one or several series; lying ones read long names."""
     names: dict[str, Any] = {"type": "category", "data": list(labels)}
-    values: dict[str, Any] = {"type": "value"}
+    values: dict[str, Any] = {"type": "value", "minInterval": 1}
     return {
         "xAxis": values if is_lying else names,
         "yAxis": names | {"inverse": True} if is_lying else values,

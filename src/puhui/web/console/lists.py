@@ -24,7 +24,6 @@ LOAN_COLUMNS = (
     Column("loan_id", "code", LOAN),
     Column("value_date", "day", sort="newest"),
     Column("amount_fen", "money", sort="amount"),
-    Column("months", "count"),
     Column("left_fen", "money", sort="left"),
     Column("standing", "state"),
     Column("stage", "state"),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from puhui.rooms import boards, payments
-from puhui.rooms.boards import Cohort, FunderLine, MoneyLine, Slice, StageLine
+from puhui.rooms.boards import Cohort, FunderLine, Funnel, MoneyLine, Slice, StageLine
 from puhui.rooms.staff import Duty
 from puhui.web.console import charts
 from puhui.web.console.blocks import Chart, Column, Figure, Figures, Sheet, Table
@@ -46,8 +46,9 @@ async def overview(visit: Visit) -> Sheet:
         Figure("cases-overdue", overdue, "count", "/console/cases?late=yes" if visit.may(Duty.ANSWER_CASES) else "", tone="bad" if overdue else "good"),
         Figure("tap-to-money", to_money[0] if to_money else None, "ms", note=_tail(to_money, visit)),
         Figure("sign-to-money", to_sign[0] if to_sign else None, "ms", note=_tail(to_sign, visit)),
+        Figure("service-level", speed.answered_in_1s * 1_000_000 // speed.answered if speed.answered else None, "ppm", note="service-level-note"),
     ]
-    return Sheet("overview", [Figures(figures), _money(money, visit), _speed(slices, visit), _stages(stages), _vintages(cohorts), _funders(funders)], again_s=AGAIN_S)
+    return Sheet("overview", [Figures(figures), _money(money, visit), _reached(ever, visit), _speed(slices, visit), _stages(stages), _vintages(cohorts), _funders(funders)], again_s=AGAIN_S)
 
 
 def _tail(measured: tuple[int, int, int] | None, visit: Visit) -> str:
@@ -63,6 +64,21 @@ def _money(days: Sequence[MoneyLine], visit: Visit) -> Chart:
     option = charts.bars([f"{line.day:%m-%d}" for line in days], {word("money-out", visit.language): out, word("money-in", visit.language): [line.repaid_fen / 100 for line in days]})
     columns = [Column("day", "day", LOANS + "?since={day}&until={next}"), Column("loans", "count"), Column("paid_out_fen", "money"), Column("repaid_fen", "money")]
     return Chart("money-by-day", option, Table("money-by-day", columns, rows))
+
+
+def _reached(ever: Funnel, visit: Visit) -> Chart:
+    steps = [
+        ("received", ever.received, APPLICATIONS),
+        ("offered", ever.offered, address(APPLICATIONS, outcome="offer")),
+        ("accepted", ever.accepted, address(APPLICATIONS, reached="accepted")),
+        ("signed", ever.signed, address(APPLICATIONS, reached="signed")),
+        ("paid", ever.paid_out, address(APPLICATIONS, reached="paid")),
+        ("settled", ever.settled, address(APPLICATIONS, reached="settled")),
+    ]
+    rows = [{"step": f"reach-{name}", "people": count, "of_all": count * 1_000_000 // ever.received if ever.received else None, "href": href} for name, count, href in steps]
+    found = [charts.point(count, href) for _, count, href in steps]
+    option = charts.bars([word(f"reach-{name}", visit.language) for name, *_ in steps], {"": found}, is_lying=True)
+    return Chart("funnel", option, Table("funnel", (Column("step", "word", "{href}"), Column("people", "count", "{href}"), Column("of_all", "ppm")), rows), "funnel-note")
 
 
 def _speed(slices: Sequence[Slice], visit: Visit) -> Chart:

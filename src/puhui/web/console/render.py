@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from puhui.foundation.clock import ClockMode
+from puhui.rooms.staff import Duty
 from puhui.web.console import assets
 from puhui.web.console.blocks import Column, Row, Sheet
 from puhui.web.console.screen import PARTS, Screen
@@ -68,7 +69,8 @@ def _common(frame: Frame) -> dict[str, Any]:
         "w": said.word,
         "has_word": said.has_word,
         "cell": said.cell,
-        "link": link,
+        "link": lambda column, row: open_to(link(column, row), visit.member.duties),
+        "open_to": lambda href: open_to(href, visit.member.duties),
         "tone": tone,
         "asset": assets.url,
         "json": _json,
@@ -163,6 +165,25 @@ def link(column: Column, row: Row) -> str:
         return ""
     wanted = [part.split("}")[0] for part in column.href.split("{")[1:]]
     return column.href.format(**row) if all(row.get(name) not in {None, ""} for name in wanted) else ""
+
+
+def open_to(href: str, duties: frozenset[Duty]) -> str:
+    """Give an address if a member with these duties may open it, else "": nobody is shown a way that is closed to him."""
+    screen = screen_of(href.partition("?")[0]) if href.startswith("/console") else None
+    return href if screen is None or screen.allows(duties) else ""
+
+
+@cache
+def _patterns() -> list[tuple[list[str], Screen]]:
+    from puhui.web.console.parts import SCREENS
+
+    return [(one.path.split("/"), one) for one in SCREENS]
+
+
+def screen_of(path: str) -> Screen | None:
+    """Give the screen that lies at a path."""
+    asked = path.split("/")
+    return next((one for parts, one in _patterns() if len(parts) == len(asked) and all(a == b or a.startswith("{") for a, b in zip(parts, asked, strict=True))), None)
 
 
 def tone(value: Any) -> str:

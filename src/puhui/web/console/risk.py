@@ -45,7 +45,7 @@ async def application(visit: Visit) -> Sheet:
         blocks.insert(0, Note("replay-equal", tone="good") if not again else Note("replay-differs", {"difference": again}, tone="bad"))
     blocks += [
         _decided(told),
-        *([Lines("reasons", [(one["code"], one["text"]) for one in told["reasons"]])] if told["reasons"] else []),
+        *([Lines("reasons", [(f"#{one['code']}", one["text"]) for one in told["reasons"]])] if told["reasons"] else []),
         _offers(told),
         read,
         *([_proofs(proofs)] if proofs else []),
@@ -71,7 +71,7 @@ def _asked(visit: Visit, found: Application, loan_id: str | None, record: Record
             Fact("state", found.state.value, "state"),
             Fact("ended_why", found.why, "word"),
             Fact("tapped_at", found.tapped_at, "at"),
-            Fact("decided_at", record.at if record else None, "at"),
+            Fact("decided-at", record.at if record else None, "at"),
             Fact("entry_id", found.entry_id, "code", address("/console/applications", entry=found.entry_id or None)),
             Fact("scene", found.scene, "code"),
             Fact("customer_id", found.customer_id, "code", CUSTOMER.format(customer_id=found.customer_id) if visit.may(Duty.SEE_CUSTOMER) else ""),
@@ -137,11 +137,13 @@ def _proofs(proofs: list[decisions.Proof]) -> Table:
 
 
 def _artefacts(record: Record, told: Mapping[str, Any]) -> Table:
-    rows = [{"artefact": name, "sha256": digest} for name, digest in {"strategy": record.strategy_sha256, **told["artefacts"], "inputs": record.inputs_sha256, "outcome": record.outcome_sha256}.items()]
-    rows += [{"artefact": "rule-pack", "sha256": pack} for pack in told["packs"]]
-    rows += [{"artefact": "rule-fired", "sha256": rule} for rule in told["fired"]]
-    rows += [{"artefact": f"shadow {one['strategy'][:12]}", "sha256": f"{one['answer']} {one['band']} {one['points']}"} for one in told["shadows"]]
-    return Table("artefacts", (Column("artefact", "word"), Column("sha256", "code")), rows)
+    """Give what decided: artefacts by hash, rule packs, the rules that fired, and what the shadows would have said."""
+    named = {"strategy": record.strategy_sha256, **told["artefacts"], "inputs": record.inputs_sha256, "outcome": record.outcome_sha256}
+    rows = [{"artefact": f"artefact-{name}", "what-it-is": digest[:24] + "…"} for name, digest in named.items()]
+    rows += [{"artefact": "rule-pack", "what-it-is": pack} for pack in told["packs"]]
+    rows += [{"artefact": "rule-fired", "what-it-is": rule} for rule in told["fired"]]
+    rows += [{"artefact": "shadow", "what-it-is": f"{one['strategy'][:12]} {one['answer']} {one['band']} {one['points']}"} for one in told["shadows"]]
+    return Table("artefacts", (Column("artefact", "word"), Column("what-it-is", "name")), rows)
 
 
 async def _replay(visit: Visit) -> dict[str, str]:
@@ -244,7 +246,7 @@ async def inclusion(visit: Visit) -> Sheet:
             ),
             Table("reach", columns, rows, total=len(rows), most=len(rows), is_listing=True),
             Table("overlaps", (Column("group", "word"), *(Column(name, "count") for name in GROUPS)), overlap, note="overlaps-note"),
-            Chart("reach-amount", option, Table("reach-amount", columns[:5], rows)),
+            Chart("reach-amount", option, Table("reach-amount", columns[:5], rows), is_wide=True),
             Lines("definitions", [(one, word(f"definition-{one}", visit.language)) for one in GROUPS]),
         ],
     )
@@ -278,16 +280,16 @@ async def directions(visit: Visit) -> Sheet:
     steps = (Column("step", "word"), Column("people", "count"), Column("p50_ms", "ms"), Column("p95_ms", "ms"))
     fell = [("received", ever.received), ("offered", ever.offered), ("accepted", ever.accepted), ("signed", ever.signed), ("paid", ever.paid_out)]
     rows = [
-        {"step": name, "people": count, "of_all": count * 1_000_000 // ever.received if ever.received else None, "lost": before - count}
+        {"step": f"reach-{name}", "people": count, "of_all": count * 1_000_000 // ever.received if ever.received else None, "lost": before - count}
         for (name, count), before in zip(fell, [ever.received, *(count for _, count in fell)], strict=False)
     ]
-    option = charts.bars([word(name, visit.language) for name, _ in fell], {"": [count for _, count in fell]})
+    option = charts.bars([word(f"reach-{name}", visit.language) for name, _ in fell], {"": [count for _, count in fell]})
     return Sheet(
         "directions",
         [
             Figures(figures),
             Table("step-timing", steps, [{**row, "step": f"step-{row['step']}"} for row in rows_of(timings)], note="step-timing-note"),
-            Chart("drop-off", option, Table("drop-off", (Column("step", "word"), Column("people", "count"), Column("of_all", "ppm"), Column("lost", "count")), rows)),
+            Chart("drop-off", option, Table("drop-off", (Column("step", "word"), Column("people", "count"), Column("of_all", "ppm"), Column("lost", "count")), rows), is_wide=True),
             Table("by-scene", (Column("scene", "code", "/console/applications?scene={scene}"), Column("applications", "count"), Column("paid_out", "count")), [{"scene": scene, "applications": count, "paid_out": paid} for scene, count, paid in scenes[:15]], "no-scenes"),
             Lines("directions-left-out", [(f"direction-{name}", word("direction-later", visit.language)) for name in ("wealth", "ai", "digital")]),
         ],

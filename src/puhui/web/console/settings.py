@@ -270,7 +270,7 @@ async def me(visit: Visit) -> Sheet:
                 Fact("has_totp", found.has_totp, "yes"),
             ],
         ),
-        Table("my-duties", (Column("duty", "word"),), [{"duty": one} for one in sorted(duty.value for duty in member.duties)]),
+        Table("my-duties", (Column("duty", "word"),), [{"duty": one} for one in sorted(duty.value for duty in member.duties)], is_folded=True),
     ]
     if secret := visit.revealed.get("totp"):
         blocks.insert(0, Lines("totp-address", [("totp-scan", secret)]))

@@ -74,4 +74,5 @@ document.addEventListener("submit", (event) => { for (const button of event.targ
 addEventListener("pageshow", () => { for (const button of document.querySelectorAll("button[disabled]")) button.disabled = false; });
 addEventListener("resize", () => { for (const chart of charts.values()) chart.resize(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
+document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest" });
 keys(); readAgain(); drawCharts();
