@@ -42,7 +42,7 @@ async def overview(visit: Visit) -> Sheet:
         Figure("running", standing.running, "count", address(LOANS, standing="running")),
         Figure("in-arrears", standing.in_arrears, "count", address(LOANS, standing="late"), tone="warn" if standing.in_arrears else ""),
         Figure("written-off", standing.written_off_fen, "yuan", address(LOANS, standing="written_off"), f"{standing.written_off:,}"),
-        Figure("unknown-payments", len(unknown), "count", "/console/payments" if visit.may(Duty.SEE_BOOKS) else "", tone="bad" if unknown else "good"),
+        Figure("unknown-payments", len(unknown), "count", "/console/payments?state=unknown" if visit.may(Duty.SEE_BOOKS) else "", tone="bad" if unknown else "good"),
         Figure("cases-overdue", overdue, "count", "/console/cases?late=yes" if visit.may(Duty.ANSWER_CASES) else "", tone="bad" if overdue else "good"),
         Figure("tap-to-money", to_money[0] if to_money else None, "ms", note=_tail(to_money, visit)),
         Figure("sign-to-money", to_sign[0] if to_sign else None, "ms", note=_tail(to_sign, visit)),
