@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 from puhui.foundation.work import Actor
-from puhui.rooms import staff
+from puhui.rooms import boards, customers, staff
 from puhui.rooms.staff import Role
 
 PASSWORD = "correct-horse-battery-9"
@@ -65,20 +65,38 @@ def login_of(role: Role) -> str:
 def open_console(house: Any) -> Console:
     """Give every role an account and log it in."""
 
-    async def furnish() -> None:
-        async with house.desk.work(Actor("staff", "st-000-console")) as work:
-            for role in Role:
-                await staff.add_account(
-                    work, staff.CONSOLE, login=login_of(role), name=role.value, roles=frozenset({role}), given_password=PASSWORD
-                )
-
-    house.run(furnish())
     members = {}
     for role in Role:
+        house.run(add_member(house, login_of(role), frozenset({role})))
         members[role] = Browser(house.url)
         answer = members[role].log_in(login_of(role))
         assert answer.status_code == 303, (role, answer.status_code)
     return Console(house, members)
+
+
+async def add_member(house: Any, login: str, roles: frozenset[Role]) -> None:
+    """Give a new member an account."""
+    async with house.desk.work(Actor("staff", "st-000-console")) as work:
+        await staff.add_account(work, staff.CONSOLE, login=login, name=login, roles=roles, given_password=PASSWORD)
+
+
+def ids_of(console: Console) -> dict[str, str]:
+    """Give ids of the house for every place of a screen's path; a case and a request for approval are made once."""
+    house = console.house
+    if "screen_ids" not in vars(house):
+
+        async def read() -> dict[str, str]:
+            async with house.desk.work(Actor("customer", house.customer_id)) as work:
+                case = await customers.open_case(work, customer_id=house.customer_id, kind=customers.CaseKind.COMPLAINT, subject=house.loan_id, text="太难懂")
+            async with house.desk.work(durable=False) as work:
+                found, _ = await boards.applications_page(work, boards.ApplicationsWanted(customer_id=house.customer_id))
+            return {"case_id": case.case_id, "application_id": found[0].application_id, "customer_id": house.customer_id, "loan_id": house.loan_id}
+
+        ids = house.run(read())
+        asked = console.members[Role.FINANCE].do(f"/console/loans/{house.loan_id}/write-off", key="ids-1", approval_id="")
+        ids["approval_id"] = asked.headers["Location"].split("which=")[1]
+        house.screen_ids = ids | {"partner_id": "funder-01", "login": login_of(Role.COLLECTOR)}
+    return dict(house.screen_ids)
 
 
 def alert_of(page: requests.Response) -> str:

@@ -1,8 +1,7 @@
 """Decisions: every application decided from data alone, within the law, explained, and replayable to the byte.
 
 Words: application, decision record, strategy, scorecard, policy, band, limit, offer, exposure, line ladder, reason, replay, review.
-Owns the tables of schema `decisions`. Emits: ApplicationReceived, ApplicationDecided, OfferAccepted,
-ApplicationEnded.
+Owns the tables of schema `decisions`. Emits: ApplicationReceived, ApplicationDecided, OfferAccepted, ApplicationEnded.
 Keeps: one open application a person; one immutable record a decision; owed + held <= cap, locked; artefacts named by their hash; no offer over
 the all-in cap of the day; at most four reasons, proven by running the decision again.
 """
