@@ -1,7 +1,7 @@
 """A tap, all sources asked at once, one answer: or waiting, until the last of them has spoken."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
+from puhui.engines.variables.origination import bare
 from puhui.foundation import desk as desks
 from puhui.foundation.clock import Clock, ClockMode
 from puhui.foundation.config import Config
@@ -17,7 +18,8 @@ from puhui.foundation.keyfiles import load_private
 from puhui.foundation.refusals import BadField
 from puhui.foundation.runner import drain
 from puhui.foundation.signing import PrivateKey, sign_reply
-from puhui.journeys import apply, explain, home
+from puhui.journeys import apply, explain, feed, home
+from puhui.journeys.look_again import look_again, look_again_page
 from puhui.rooms import customers, decisions, histories
 from puhui.rooms.customers import AccountFrozenNow, Card, FreezeReason, NoConsent, Papers, Screening, Verdict
 from puhui.vocabulary.steps import Session, State
@@ -97,7 +99,7 @@ async def outside(tmp_path) -> AsyncIterator[tuple[Outside, str]]:
 async def house(database_url, tmp_path, outside) -> AsyncIterator[Desk]:
     world, url = outside
     config = Config(home=tmp_path, database_url=database_url, clock=ClockMode.STEPPED, pool_size=8, service_urls={"checks": url, "bureau": url})
-    opened = await open_desk(config, Wiring(apply.STEPS, apply.REACTIONS), owner="test", clock=Clock(ClockMode.STEPPED, MORNING))
+    opened = await open_desk(config, Wiring(apply.STEPS, {**apply.REACTIONS, **feed.REACTIONS}, tails=(feed.follow,)), owner="test", clock=Clock(ClockMode.STEPPED, MORNING))
     for owner, key in world.keys.items():
         opened.keyring.add(key.published(owner))
     async with opened.work() as work:
@@ -257,7 +259,7 @@ async def test_a_minor_is_refused_kindly_and_a_review_cannot_change_that(house) 
     told = await explain.review(house, reviewer="zhou", decision_id=decision_id, body=explain.Review("看过了"))
     assert (told["outcome"], told["is_changed"], told["decided_by"]) == ("declined", False, "person")
     whole = await explain.decision(house, decision_id=decision_id, asker="auditor")
-    assert whole["replay"] == {"is_equal": True, "difference": ""}
+    assert whole["replay"] == {"is_equal": True, "difference": "", "is_recomputed": True}
     assert whole["facts"]["age"] == 16
 
 
@@ -311,3 +313,118 @@ async def test_who_cancels_while_waiting_is_not_decided(house, outside) -> None:
     await drain(house)
     async with house.work() as work:
         assert await decisions.records_of(work, session.who) == []
+
+
+# -- the event log behind the vector -------------------------------------------------------------------------------------
+
+
+def value_of(record, name: str):
+    return decisions.read_inputs(record.inputs).values[name]
+
+
+WAGE_SUM, WAGE_COUNT = "bank_flow.amount.sum.180d[kind=wage]", "bank_flow.count.360d[kind=wage]"
+
+
+async def declined_and_again(house: Desk, session: Session, later: timedelta) -> list[decisions.Record]:
+    """Apply (asking too much for a thin file ends in an offer that is let go), wait, apply again; give both records."""
+    answer = await tap(house, session)
+    async with house.work() as work:
+        await decisions.withdraw_application(work, customer_id=session.who, application_id=answer.show["application_id"])
+    house.clock.step_to(house.clock.now() + later)
+    await drain(house)
+    await tap(house, session)
+    async with house.work() as work:
+        return await decisions.records_of(work, session.who)
+
+
+async def test_a_decision_is_computed_again_from_the_event_log_to_the_bit_also_after_more_was_learnt(house) -> None:
+    session = await person(house)
+    first, second = sorted(await declined_and_again(house, session, timedelta(days=40)), key=lambda one: one.at)
+    assert value_of(first, WAGE_COUNT) == value_of(second, WAGE_COUNT) == 8, "told again, nothing counts twice"
+    assert value_of(first, "app.count.30d[event=submit]") == 0, "what is done at the instant of the tap is not yet history"
+    assert value_of(second, "app.count.90d[event=submit]") >= 2, "our own pages, fed by the outbox"
+    async with house.work() as work:
+        looked, after = await look_again_page(work)
+    assert after is None
+    assert [(one.is_equal, one.is_recomputed) for one in looked] == [(True, True)] * 2
+    assert first.sources["events_sha256"] != second.sources["events_sha256"]
+
+
+async def test_a_decision_whose_events_were_changed_behind_its_back_is_found(house) -> None:
+    session = await person(house)
+    await tap(house, session)
+    async with house.work() as work:
+        (record,) = await decisions.records_of(work, session.who)
+        forged = replace(record, sources={**record.sources, "as_of_us": record.sources["as_of_us"] - 40 * 86_400_000_000})
+        assert "events" in (await look_again(work, forged)).replayed.difference
+        assert (await look_again(work, replace(record, sources={**record.sources, "bits_sha256": "0"}))).replayed.difference == "variables: their bits differ"
+
+
+async def test_a_withdrawn_consent_silences_its_source_at_the_next_decision_and_no_other(house, outside) -> None:
+    world, _ = outside
+    session = await person(house)
+    answer = await tap(house, session)
+    async with house.work() as work:
+        (first,) = await decisions.records_of(work, session.who)
+        await decisions.withdraw_application(work, customer_id=session.who, application_id=answer.show["application_id"])
+        await customers.withdraw(work, customer_id=session.who, consent_id=first.sources["consents"]["bank_flow"])
+    world.asked.clear()
+    house.clock.step_to(MORNING + timedelta(days=1))
+    await drain(house)
+    await tap(house, session)
+    async with house.work() as work:
+        second = max(await decisions.records_of(work, session.who), key=lambda one: one.at)
+        assert value_of(first, WAGE_SUM) > 0
+        assert value_of(second, WAGE_SUM) is decisions.Missing.NOT_FETCHED
+        assert value_of(second, "telco.count.90d[kind=overdue_bill]") is decisions.Missing.NO_RECORD
+        assert "bank_flow" not in world.asked
+        history = await histories.read_events(work, customer_id=session.who, catalogue=bare())
+        table = bare().table("bank_flow")
+        assert not history.is_fetched(table, decisions.microseconds(work.at)), "the log itself says that the consent has ended"
+        assert history.is_fetched(table, first.sources["as_of_us"]), "and that it was in force then"
+        assert (await look_again(work, first)).is_recomputed
+        assert all(one.is_equal for one in (await look_again_page(work))[0])
+
+
+async def test_who_is_erased_leaves_no_event_and_his_decision_still_stands_on_its_record(house) -> None:
+    session = await person(house)
+    await tap(house, session)
+    async with house.work() as work:
+        assert await histories.erase(work, customer_id=session.who) > 0
+        history = await histories.read_events(work, customer_id=session.who, catalogue=bare())
+        assert all(rows is None for rows in history.tables.values())
+        assert (await histories.export(work, customer_id=session.who))["events"] == {}
+        (looked,), _ = await look_again_page(work)
+        assert (looked.is_equal, looked.is_recomputed) == (True, False)
+
+
+async def test_what_was_fetched_later_is_not_seen_at_an_earlier_instant(house) -> None:
+    session = await person(house)
+    await tap(house, session)
+    async with house.work() as work:
+        (record,) = await decisions.records_of(work, session.who)
+        a, tables = record.sources["as_of_us"], record.sources["tables"]
+        at = [await histories.known_as_of(work, customer_id=session.who, catalogue=bare(), tables=tables, as_of_us=one, is_read=False) for one in (a - 1, a)]
+    assert [known.history.tables["bank_flow"] is not None for known in at] == [False, True]
+    nothing = decisions.compute(at[0].history, a - 1, decisions.Asked(300_000, 6, 36), None, {})
+    assert nothing.values[WAGE_SUM] is decisions.Missing.NOT_FETCHED
+
+
+async def test_a_correction_counts_from_the_asking_that_told_it(house) -> None:
+    """The bank finds that a wage was less than it had said: the next application reads the new figure, the old decision keeps the old one."""
+    session = await person(house)
+    corrected = [*WAGES[:-1], WAGES[-1] | {"revision": 1, "known_at": "2026-09-05T09:00:00.000+08:00", "data": {"amount_fen": 100_000, "balance_fen": 1}}]
+    answer = await tap(house, session)
+    async with house.work() as work:
+        await decisions.withdraw_application(work, customer_id=session.who, application_id=answer.show["application_id"])
+    house.clock.step_to(MORNING + timedelta(days=10))
+    WAGES[:], before = corrected, list(WAGES)
+    try:
+        await tap(house, session)
+    finally:
+        WAGES[:] = before
+    async with house.work() as work:
+        first, second = sorted(await decisions.records_of(work, session.who), key=lambda one: one.at)
+        assert value_of(second, "bank_flow.amount.min.360d[kind=wage]") == 100_000
+        assert value_of(first, "bank_flow.amount.min.360d[kind=wage]") == 900_000
+        assert all(one.is_recomputed and one.is_equal for one in (await look_again_page(work))[0])

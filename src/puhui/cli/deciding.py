@@ -13,41 +13,42 @@ import click
 @click.option("--all", "is_all", is_flag=True, help="Every decision of this house, oldest first.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line.")
 def replay(*, decision_id: str | None, is_all: bool, as_json: bool) -> None:
-    """Run DECISION_ID (or --all) again, from its stored inputs and the artefacts its hashes name, and compare to the byte.
+    """Run DECISION_ID (or --all) again, from its stored inputs and the artefacts its hashes name, and compare to the byte; and compute its
+    variables again from the event log as it was known then, to the bit.
 
     Exit status 1 if anything differs.
     """
     from puhui.cli.house import open_house, read_config, run
     from puhui.foundation.refusals import BadField, NotFound
+    from puhui.journeys.look_again import START, Looked, look_again, look_again_page
     from puhui.rooms import decisions
 
     if is_all == bool(decision_id):
         raise BadField(field="DECISION_ID", why="name one decision, or --all")
 
-    async def again() -> list[decisions.Replayed]:
+    async def again() -> list[Looked]:
         async with open_house(read_config()) as desk:
             if decision_id:
                 async with desk.look() as work:
                     record = await decisions.find_record_by_id(work, decision_id)
                     if record is None:
                         raise NotFound(what="decision", which=decision_id)
-                    return [await decisions.replay(work, record)]
-            replayed: list[decisions.Replayed] = []
-            after: Any = None
-            while True:
+                    return [await look_again(work, record)]
+            looked: list[Looked] = []
+            after: Any = START
+            while after is not None:
                 async with desk.look() as work:
-                    page = await (decisions.replay_page(work, after) if after else decisions.replay_page(work))
-                replayed += page.replayed
-                if page.after is None:
-                    return replayed
-                after = page.after
+                    page, after = await look_again_page(work, after)
+                looked += page
+            return looked
 
     done = run(again())
     differing = [one for one in done if not one.is_equal]
     for one in differing:
-        click.echo(f"{one.decision_id}: {one.difference}", err=True)
-    told = {"replayed": len(done), "differing": len(differing)}
-    click.echo(json.dumps(told) if as_json else f"{len(done)} decisions replayed, {len(differing)} differ")
+        click.echo(f"{one.replayed.decision_id}: {one.replayed.difference}", err=True)
+    told = {"replayed": len(done), "recomputed": sum(one.is_recomputed for one in done), "differing": len(differing)}
+    words = f"{len(done)} decisions replayed, {told['recomputed']} of them from the event log too, {len(differing)} differ"
+    click.echo(json.dumps(told) if as_json else words)
     if differing:
         sys.exit(1)
 

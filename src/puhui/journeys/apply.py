@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from puhui.engines.schedules import Standing as LoanStanding
+from puhui.engines.variables.origination import bare
 from puhui.foundation import flows
 from puhui.foundation.days import age_on, business_date
 from puhui.foundation.desk import Desk, is_switched_off
@@ -26,7 +27,7 @@ from puhui.journeys import purchase
 from puhui.rooms import bureau, channels, customers, decisions, histories, ledger
 from puhui.rooms.customers import Level
 from puhui.rooms.decisions import Application, ApplicationState, Facts, Inputs
-from puhui.rooms.histories import Fetch, FetchRefused, FetchState, History, Records, Report, ReportState
+from puhui.rooms.histories import Fetch, FetchRefused, FetchState, Records, Report, ReportState
 from puhui.rooms.ledger import LoanView
 from puhui.vocabulary import ids
 from puhui.vocabulary.permits import Permit, PermitStale
@@ -210,6 +211,7 @@ async def gather(desk: Desk, turn: Turn) -> Turn | None:
     async with desk.work(HOUSE) as work:
         answered = [(fetch, records) for (_, fetch), records in zip(asking.fetches, told, strict=True) if isinstance(records, Records)]
         await histories.note_fetches(work, answered)
+        await _tell(work, asking, answered, answer)
         is_open = any(isinstance(records, Unknown) for records in told)
         if asking.query and isinstance(answer, Answer):
             await _note_report(work, asking.query[1], asking.application.customer_id, answer)
@@ -221,6 +223,18 @@ async def gather(desk: Desk, turn: Turn) -> Turn | None:
         await _decide(work, asking.application)
         await flows.end(work, turn)
         return None
+
+
+async def _tell(work: Work, asking: Asking, answered: Sequence[tuple[Fetch, Records]], answer: object) -> None:
+    """Append to the event log what sources and bureau told, known from the tap on, each under the permit by which it was asked."""
+    permits = {permit.item: permit for permit, _ in asking.fetches}
+    pages = {fetch.source: [page.raw for page in records.pages] for fetch, records in answered if records.state is FetchState.FULL}
+    report = None
+    if asking.query and isinstance(answer, Answer) and answer.is_good and answer.body["found"]:
+        permits["bureau"], report = asking.query[0], answer.body["report"]
+    await histories.tell_sources(
+        work, customer_id=asking.application.customer_id, as_of=asking.application.tapped_at, pages=pages, report=report, permits=permits
+    )
 
 
 async def _drop(desk: Desk, turn: Turn) -> None:
@@ -306,36 +320,41 @@ async def _note_report(work: Work, asked: Report, customer_id: str, answer: Answ
 
 async def _decide(work: Work, application: Application) -> None:
     """Read what is known as of the tap, as far as it may be used now, and decide."""
-    permits = await _permits(work, application.customer_id)
-    history = await histories.history(
-        work, customer_id=application.customer_id, permits=permits.values(), as_of=application.tapped_at, own=False
+    customer_id, tapped_at = application.customer_id, application.tapped_at
+    permits = await _permits(work, customer_id)
+    states, told = await histories.ended(work, customer_id=customer_id, permits=permits.values(), as_of=tapped_at)
+    ended = {source: state.value for source, state in sorted(states.items())} | ({"bureau": told.state.value} if told else {})
+    known = await histories.known_as_of(
+        work, customer_id=customer_id, catalogue=bare(), tables=sorted(permits), as_of_us=decisions.microseconds(tapped_at)
     )
-    identity = await customers.identity(work, application.customer_id)
-    tapped_on = business_date(application.tapped_at)
-    known = decisions.Known(
-        decisions.microseconds(application.tapped_at),
-        decisions.Asked(application.amount_fen, application.months, age_on(identity.born, tapped_on)),
-        {source: decisions.read_events(history.pages.get(source, ())) for source in history.states},
-        decisions.read_report(history.report.content) if history.report and history.report.content else None,
-    )
-    facts = await _facts(work, application, identity, known, history)
-    inputs = Inputs(facts, decisions.bounds_on(tapped_on), decisions.compute(known).as_mapping())
+    identity = await customers.identity(work, customer_id)
+    tapped_on = business_date(tapped_at)
+    asked = decisions.Asked(application.amount_fen, application.months, age_on(identity.born, tapped_on))
+    report = decisions.read_report(told.content) if told and told.content else None
+    vector = decisions.compute(known.history, known.as_of_us, asked, report, ended)
+    facts = await _facts(work, application, identity, vector, told)
+    inputs = Inputs(facts, decisions.bounds_on(tapped_on), vector.values)
     sources = {
-        "as_of": application.tapped_at.isoformat(),
-        "log_upto": history.upto,
-        "history_sha256": history.sha256,
-        "states": {source: state.value for source, state in sorted(history.states.items())},
+        "as_of": tapped_at.isoformat(),
+        "as_of_us": known.as_of_us,
+        "tables": sorted(permits),
+        "places": dict(known.places),
+        "events_sha256": known.sha256,
+        "plan_sha256": vector.plan_sha256,
+        "bits_sha256": vector.bits_sha256,
+        "states": ended,
         "consents": {item: permit.consent_id for item, permit in sorted(permits.items())},
-        "query_id": history.report.query_id if history.report else "",
+        "query_id": told.query_id if told else "",
     }
     await decisions.decide_application(work, application=application, inputs=inputs, sources=sources)
-    await customers.note_thin_file(work, customer_id=application.customer_id, is_thin_file=facts.is_white)
+    await customers.note_thin_file(work, customer_id=customer_id, is_thin_file=facts.is_white)
 
 
 async def _facts(
-    work: Work, application: Application, identity: customers.Identity, known: decisions.Known, history: History
+    work: Work, application: Application, identity: customers.Identity, vector: decisions.Vector, report: Report | None
 ) -> Facts:
     customer_id, tapped_on = application.customer_id, business_date(application.tapped_at)
+    age = age_on(identity.born, tapped_on)
     person = await customers.standing(work, customer_id)
     screening = await customers.last_screening(work, customer_id)
     loans = [loan for loan in await ledger.loans_of(work, customer_id, tapped_on) if loan.standing is not LoanStanding.VOID]
@@ -345,13 +364,13 @@ async def _facts(
     is_barred = screening is not None and screening.verdict is customers.Verdict.BLOCKED
     return Facts(
         today=tapped_on,
-        age=known.asked.age,
+        age=age,
         amount_fen=application.amount_fen,
         months=application.months,
         purpose=application.purpose,
         region=identity.address_code,
         is_purchase=bool(application.order_token),
-        work=decisions.work_of(known),
+        work=decisions.work_of(age, vector.values),
         is_verified=person.level in {Level.VERIFIED, Level.EXPIRED, Level.BLOCKED},
         id_expires=identity.expires_on,
         is_blocked=person.is_frozen,
@@ -366,8 +385,8 @@ async def _facts(
         months_clean=sum(row.due <= tapped_on and not row.owed.total_fen for loan in loans for row in loan.rows),
         owed_fen=exposure.owed_fen,
         held_fen=exposure.held_fen,
-        own_installments_fen=_own_installments(loans, history),
-        is_white=known.report is None,
+        own_installments_fen=_own_installments(loans, report),
+        is_white=report is None or report.content is None,
         proven_income_fen=decisions.proven_income_fen(proofs),
     )
 
@@ -382,9 +401,9 @@ async def _hours_since_new_device(work: Work, application: Application) -> int |
     return int((application.tapped_at - since) / timedelta(hours=1))
 
 
-def _own_installments(loans: Sequence[LoanView], history: History) -> int:
+def _own_installments(loans: Sequence[LoanView], report: Report | None) -> int:
     """Give what our own loans ask a month, leaving out those that the bureau's report shows already."""
-    shown = {account["account"] for account in history.report.content["accounts"]} if history.report and history.report.content else set()
+    shown = {account["account"] for account in report.content["accounts"]} if report and report.content else set()
     return sum(loan.next_due_fen for loan in loans if loan.standing is LoanStanding.ACTIVE and loan.loan_id not in shown)
 
 

@@ -8,6 +8,7 @@ import msgspec
 from puhui.foundation.desk import Desk
 from puhui.foundation.refusals import NotFound
 from puhui.foundation.work import Actor
+from puhui.journeys.look_again import look_again
 from puhui.rooms import customers, decisions
 from puhui.rooms.customers import CaseKind
 from puhui.rooms.decisions import Record
@@ -55,8 +56,10 @@ async def decision(desk: Desk, *, decision_id: str, asker: str) -> dict[str, Any
     """Give a decision whole, for staff and auditors: record, facts, values, artefacts, and whether running it again gives the same. Raises NotFound."""
     async with desk.work(Actor("staff", asker)) as work:
         record = _demand(await decisions.find_record_by_id(work, decision_id), decision_id)
-        again = await decisions.replay(work, record)
-        return decisions.explained(record) | {"replay": {"is_equal": again.is_equal, "difference": again.difference}}
+        again = await look_again(work, record)
+        return decisions.explained(record) | {
+            "replay": {"is_equal": again.is_equal, "difference": again.replayed.difference, "is_recomputed": again.is_recomputed}
+        }
 
 
 def _demand(record: Record | None, decision_id: str) -> Record:

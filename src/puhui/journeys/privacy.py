@@ -177,6 +177,7 @@ async def tidy(desk: Desk) -> int:
     """
     async with desk.work() as work:
         gone = await customers.tidy(work) + await channels.tidy(work)
+        await histories.fold_arrivals(work)
         closing = await customers.closing(work)
     for customer_id in closing:
         async with desk.work() as work:

@@ -17,6 +17,7 @@ from puhui.journeys import (
     enter,
     explain,
     fall_behind,
+    feed,
     first_day,
     instruct,
     let_go,
@@ -51,6 +52,7 @@ MODULES: tuple[ModuleType, ...] = (
     report,
     contact,
     fall_behind,
+    feed,
     cases,
     privacy,
     purchase,
@@ -63,7 +65,7 @@ MODULES: tuple[ModuleType, ...] = (
 
 def wiring() -> Wiring:
     """Join the tables of every journey. A step or a callback answered twice is our own mistake."""
-    return Wiring(_joined("STEPS"), _reactions(), _joined("CALLBACKS"), reactions.TAILS)
+    return Wiring(_joined("STEPS"), _reactions(), _joined("CALLBACKS"), (*reactions.TAILS, feed.follow))
 
 
 def _joined(table: str) -> Mapping[str, Any]:

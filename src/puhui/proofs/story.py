@@ -238,6 +238,6 @@ def _replayed(telling: Telling) -> dict[str, Any]:
     command = [sys.executable, "-m", "puhui.cli", "replay", "--all", "--json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode not in {0, 1} or not done.stdout.strip():
-        return {"decisions_replayed": 0, "decisions_differing": -1, "replay_error": done.stderr[-500:]}
+        return {"decisions_replayed": 0, "decisions_recomputed": 0, "decisions_differing": -1, "replay_error": done.stderr[-500:]}
     told = json.loads(done.stdout.strip().splitlines()[-1])
-    return {"decisions_replayed": told["replayed"], "decisions_differing": told["differing"]}
+    return {"decisions_replayed": told["replayed"], "decisions_recomputed": told["recomputed"], "decisions_differing": told["differing"]}

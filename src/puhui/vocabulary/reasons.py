@@ -90,6 +90,7 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
     "other-debt": {"zh": "其他借款较多。还掉一些会有帮助。", "en": "You owe rather much elsewhere. Paying some of it off helps."},
     "file-length": {"zh": "征信记录时间较短。按时还款会慢慢积累记录。", "en": "Your credit record is short. Paying on time builds it."},
     "amount-asked": {"zh": "申请金额相对收入偏高。申请少一点会有帮助。", "en": "The amount is high for your income. Asking for less helps."},
+    "asked-often": {"zh": "近来向多家机构申请过贷款。过一段时间、少申请几次会有帮助。", "en": "You asked several lenders for a loan lately. Waiting and asking less helps."},
     # what a review says
     "review-kept": {"zh": "工作人员复核后维持原来的结果：{text}", "en": "A person reviewed it and keeps the result: {text}"},
     "review-changed": {"zh": "工作人员复核后更改了结果：{text}", "en": "A person reviewed it and changed the result: {text}"},

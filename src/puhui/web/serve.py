@@ -26,6 +26,7 @@ from puhui.foundation.migrations import migrate
 from puhui.foundation.refusals import Refusal
 from puhui.journeys.first_day import settle_in
 from puhui.journeys.wiring import wiring
+from puhui.rooms import decisions
 from puhui.web import app
 
 GC_THRESHOLDS = (50_000, 25, 25)
@@ -45,6 +46,7 @@ async def serve(config: Config, role: str, *, with_parent: bool = False) -> None
             await store_clock(work)
             forgotten = await flows.forget_leases(work, desk.owner)
         await settle_in(desk)
+        await asyncio.to_thread(decisions.warm)  # no applicant waits for a library or a compiler
         gc.freeze()  # what is loaded by now stays: the collector need not walk it again and again
         gc.set_threshold(*GC_THRESHOLDS)
         log.info("serve.started", role=role, port=config.port, clock=config.clock.value, leases_forgotten=forgotten)

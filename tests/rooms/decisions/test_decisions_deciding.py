@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from puhui.engines import schedules
 from puhui.rooms.decisions.deciding import Answer, decide
 from puhui.rooms.decisions.facts import Facts, Inputs, read_inputs
-from puhui.rooms.decisions.first_variables import names
 from puhui.rooms.decisions.known import Missing
 from puhui.rooms.decisions.policy import CONDITIONS, EXAMPLE_BOUNDS, ORDINARY, PolicyExampleFails, open_policy, publish, shipped_policy
 from puhui.rooms.decisions.price import all_in_max_ppm, rate_within_cap
+from puhui.rooms.decisions.vector import names
 from puhui.vocabulary.reasons import SENTENCES
 
 SETTLED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

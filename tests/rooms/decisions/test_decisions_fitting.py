@@ -6,10 +6,10 @@ import shutil
 import pytest
 
 from puhui.rooms.decisions.book import BookUnreadable, read_book
-from puhui.rooms.decisions.first_variables import variable
 from puhui.rooms.decisions.fitting import BookTooThin, fit_scorecard
 from puhui.rooms.decisions.known import Missing
 from puhui.rooms.decisions.scorecard import ArtefactDamaged, canonical, open_scorecard
+from puhui.rooms.decisions.vector import papers
 
 
 def test_the_card_has_at_least_forty_variables_and_tells_good_from_bad_in_later_months(artefact) -> None:
@@ -23,13 +23,13 @@ def test_the_card_has_at_least_forty_variables_and_tells_good_from_bad_in_later_
 
 def test_more_of_what_means_risk_never_gives_more_points(artefact) -> None:
     for item in open_scorecard(artefact).characteristics:
-        sign = variable(item.name).sign
+        sign = papers()[item.name].sign
         moves = [after - before for before, after in zip(item.points, item.points[1:], strict=False)]
         assert all(move * sign <= 0 for move in moves), item
 
 
 def test_protected_variables_are_never_in_the_card(artefact) -> None:
-    assert not any(variable(item.name).is_protected for item in open_scorecard(artefact).characteristics)
+    assert not any(papers()[item.name].is_protected for item in open_scorecard(artefact).characteristics)
 
 
 def test_the_same_book_gives_the_same_bytes(read_cases, artefact) -> None:
@@ -46,7 +46,7 @@ def test_probabilities_are_calibrated_roughly_in_later_months(artefact) -> None:
 
 def test_missing_has_points_of_its_own(read_cases, artefact) -> None:
     card = open_scorecard(artefact)
-    values = read_cases[0][0].vector.as_mapping()
+    values = read_cases[0][0].vector.values
     item = card.characteristics[0]
     nothing = dict(values) | {item.name: Missing.NOT_FETCHED}
     assert card.score(nothing).points - card.score(values).points == item.missing_points - item.points_for(values[item.name])

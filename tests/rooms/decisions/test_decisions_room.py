@@ -15,10 +15,10 @@ from puhui.foundation.work import Actor
 from puhui.rooms import decisions
 from puhui.rooms.decisions import store, strategies
 from puhui.rooms.decisions.deciding import Answer
-from puhui.rooms.decisions.first_variables import names, set_sha256
 from puhui.rooms.decisions.known import Missing
 from puhui.rooms.decisions.policy import ORDINARY, shipped_policy
 from puhui.rooms.decisions.scorecard import open_scorecard
+from puhui.rooms.decisions.vector import names, set_sha256
 from puhui.vocabulary.permits import Approval
 
 LI, WANG = "cu-1a3-li", "cu-0ff-wang"

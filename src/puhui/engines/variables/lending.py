@@ -98,6 +98,7 @@ DEVICE = Table(
     },
 )  # fmt: skip
 
+TABLES = (TXN, BUREAU, APP, REPAYMENT, DEVICE)
 BUREAU_ASKED = (
     over(BUREAU).where(ALL, each("kind"), each("lender"), each("reason"), each("class"), each("kind") * each("lender"), each("lender") * each("class"))
     .fields("limit", "balance", "overdue", "overdue_days", "term_months").windows(DAYS, LAST).aggs(EVERY).ratios(RATIOS, "sum mean max").shares("sum")

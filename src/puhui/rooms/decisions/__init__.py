@@ -11,23 +11,14 @@ from puhui.rooms.decisions.book import BookUnreadable
 from puhui.rooms.decisions.bounds import bounds_on
 from puhui.rooms.decisions.deciding import Answer, OfferTerms, Outcome, decide
 from puhui.rooms.decisions.facts import Bounds, Facts, Inputs, read_inputs
-from puhui.rooms.decisions.first_variables import Vector, all_variables, compute
 from puhui.rooms.decisions.fitted import fit_book
-from puhui.rooms.decisions.known import (
-    SOURCES,
-    Asked,
-    BureauReport,
-    HistoryEvent,
-    Known,
-    Missing,
-    microseconds,
-    read_events,
-    read_report,
-    work_of,
-)
+from puhui.rooms.decisions.known import SOURCES, Asked, BureauReport, Missing, Value, microseconds, read_report
 from puhui.rooms.decisions.limit import next_step
+from puhui.rooms.decisions.measures import work_of
 from puhui.rooms.decisions.operations import (
+    MOST,
     SET_ASIDE,
+    START,
     AmountNotOffered,
     NotToBeSetAside,
     OfferLapsed,
@@ -77,6 +68,7 @@ from puhui.rooms.decisions.store import (
     last_application,
     last_record,
     open_application,
+    records_after,
     records_of,
 )
 from puhui.rooms.decisions.strategies import (
@@ -91,10 +83,13 @@ from puhui.rooms.decisions.strategies import (
     shipped,
     strategies_of,
 )
+from puhui.rooms.decisions.vector import Vector, compute, names, papers, plan_sha256, warm
 
 __all__ = [
+    "MOST",
     "SET_ASIDE",
     "SOURCES",
+    "START",
     "Accepted",
     "AmountNotOffered",
     "Answer",
@@ -108,9 +103,7 @@ __all__ = [
     "BureauReport",
     "Exposure",
     "Facts",
-    "HistoryEvent",
     "Inputs",
-    "Known",
     "Missing",
     "NoStrategy",
     "NotToBeSetAside",
@@ -125,10 +118,10 @@ __all__ = [
     "Replayed",
     "Standing",
     "Strategy",
+    "Value",
     "Vector",
     "accept_offer",
     "add_proof",
-    "all_variables",
     "applications_of",
     "bounds_on",
     "change_content",
@@ -157,19 +150,22 @@ __all__ = [
     "last_application",
     "last_record",
     "microseconds",
+    "names",
     "next_step",
     "note_card",
     "offers_in_force",
     "open_application",
+    "papers",
+    "plan_sha256",
     "product_of",
     "proofs_of",
     "proven_income_fen",
     "publish",
-    "read_events",
     "read_inputs",
     "read_outcome",
     "read_report",
     "receive",
+    "records_after",
     "records_of",
     "replay",
     "replay_page",
@@ -182,6 +178,7 @@ __all__ = [
     "told",
     "use_exposure",
     "velocity",
+    "warm",
     "withdraw_application",
     "work_of",
 ]

@@ -1,4 +1,8 @@
-"""The former lender's book: what a first scorecard may be fitted on (applications, events, bureau reports, months of the loans granted)."""
+"""The former lender's book: what a scorecard may be fitted on (applications, events, bureau reports, months of the loans granted).
+
+Its events and reports become the rows of a person's history by the adapter that live applications use, and its variables are computed by the same
+kernel as of each application: what a card learns from is what it will be shown.
+"""
 
 import csv
 import hashlib
@@ -11,12 +15,19 @@ from typing import Any
 
 import msgspec
 
+from puhui.engines.variables import Fetch, History
+from puhui.engines.variables.columns import read_columns
+from puhui.engines.variables.history import Rows, rows_of
+from puhui.engines.variables.origination import bare
+from puhui.engines.variables.sources import Event, rows_of_book, rows_of_report
+from puhui.engines.variables.telling import with_news
 from puhui.foundation.refusals import Refusal
-from puhui.rooms.decisions.first_variables import Vector, compute
-from puhui.rooms.decisions.known import SOURCES, Asked, BureauReport, HistoryEvent, Known, microseconds, read_report
+from puhui.rooms.decisions.known import SOURCES, Asked, microseconds, read_report
+from puhui.rooms.decisions.vector import Vector, compute
 
 BAD_DAYS_LATE = 90
 HORIZON_MONTHS = 12
+_TABLES = {table.name: table for table in bare().tables}
 FILES = ("applications.csv", "events.csv", "reports.jsonl", "months.csv")
 
 
@@ -70,16 +81,29 @@ def read_book(folder: Path) -> tuple[list[Case], str]:
 
 def _cases(
     rows: Sequence[Mapping[str, str]],
-    events: Mapping[str, Sequence[HistoryEvent]],
-    reports: Mapping[tuple[int, int], BureauReport | None],
+    events: Mapping[str, Sequence[Event]],
+    reports: Mapping[tuple[int, int], Mapping[str, Any] | None],
     outcomes: Mapping[tuple[int, int], bool | None],
 ) -> Iterator[Case]:
-    for row in rows:
+    sources = {source: told for source, told in events.items() if told}
+    tables = {source: _rows_of(source, told) for source, told in sources.items()} | {"app": _rows_of("app", ()), "repayment": _rows_of("repayment", ())}
+    bureau: Rows | None = None
+    for row in sorted(rows, key=lambda row: _instant(row["applied_at"])):
         person, applied_us = int(row["person_no"]), _instant(row["applied_at"])
         asked = Asked(int(row["amount_fen"]), int(row["months"]), int(row["age"]))
         report = reports.get((person, applied_us))
-        vector = compute(Known(applied_us, asked, events, report))
+        fetches = {source: (Fetch(applied_us, f"{source}-{applied_us}"),) for source in sources}
+        if report is not None:
+            bureau = with_news(_TABLES["bureau"], bureau, rows_of_report(report, applied_us))
+            fetches["bureau"] = (Fetch(applied_us, f"bureau-{applied_us}"),)
+        history = History(bare(), tables | {"bureau": bureau if report is not None else None}, fetches)
+        ended = dict.fromkeys(SOURCES, "no_record") | dict.fromkeys(sources, "full") | {"bureau": "found" if report is not None else "white"}
+        vector = compute(history, applied_us, asked, read_report(report) if report is not None else None, ended)
         yield Case(person, applied_us, vector, row["outcome"] == "declined", outcomes.get((person, applied_us)))
+
+
+def _rows_of(table: str, events: Sequence[Event]) -> Rows:
+    return rows_of(_TABLES[table], read_columns(_TABLES[table], rows_of_book(table, events) if events else {}))
 
 
 def _by_person(rows: Iterator[dict[str, str]]) -> dict[int, list[dict[str, str]]]:
@@ -89,7 +113,7 @@ def _by_person(rows: Iterator[dict[str, str]]) -> dict[int, list[dict[str, str]]
     return found
 
 
-def _events(path: Path, wanted: Sequence[int]) -> Iterator[tuple[int, dict[str, list[HistoryEvent]]]]:
+def _events(path: Path, wanted: Sequence[int]) -> Iterator[tuple[int, dict[str, list[Event]]]]:
     """Give every wanted person's events by source. The file holds a person's rows together; one without rows has no record anywhere."""
     left = dict.fromkeys(wanted)
     known = frozenset(wanted)
@@ -110,13 +134,13 @@ def _events(path: Path, wanted: Sequence[int]) -> Iterator[tuple[int, dict[str, 
         yield person, {source: [] for source in SOURCES}
 
 
-def _by_source(rows: Iterator[list[str]], at: Mapping[str, int], revision_at: int | None) -> dict[str, list[HistoryEvent]]:
-    events: dict[str, list[HistoryEvent]] = {source: [] for source in SOURCES}
+def _by_source(rows: Iterator[list[str]], at: Mapping[str, int], revision_at: int | None) -> dict[str, list[Event]]:
+    events: dict[str, list[Event]] = {source: [] for source in SOURCES}
     id_at, when_at, known_at, kind_at, data_at, source_at = (at[name] for name in ("event_id", "at", "known_at", "kind", "data", "source"))
     read = msgspec.json.decode
     for row in rows:
         events[row[source_at]].append(
-            HistoryEvent(
+            Event(
                 int(row[id_at]),
                 _instant(row[when_at]),
                 _instant(row[known_at]),
@@ -128,15 +152,15 @@ def _by_source(rows: Iterator[list[str]], at: Mapping[str, int], revision_at: in
     return events
 
 
-def _reports(path: Path) -> dict[tuple[int, int], BureauReport | None]:
+def _reports(path: Path) -> dict[tuple[int, int], Mapping[str, Any] | None]:
     """Read what the bureau said as of each application: `{person_no, applied_at, found, report?}` a line."""
-    found: dict[tuple[int, int], BureauReport | None] = {}
+    found: dict[tuple[int, int], Mapping[str, Any] | None] = {}
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             row: dict[str, Any] = msgspec.json.decode(line)
             key = int(row["person_no"]), _instant(row.get("applied_at") or row["as_of"])
             report = row.get("report")
-            found[key] = read_report(report) if row.get("found", report is not None) and report else None
+            found[key] = report if row.get("found", report is not None) and report else None
     return found
 
 

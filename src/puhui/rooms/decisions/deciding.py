@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from puhui.rooms.decisions import first_variables
 from puhui.rooms.decisions.facts import Inputs
 from puhui.rooms.decisions.limit import Limit, limit_of
 from puhui.rooms.decisions.policy import CONDITIONS, Policy, Slots, income_fen, open_policy, yuan
 from puhui.rooms.decisions.price import all_in_max_ppm, rate_within_cap
 from puhui.rooms.decisions.scorecard import ArtefactDamaged, Score, Scorecard, canonical, open_scorecard
+from puhui.rooms.decisions.vector import names
 from puhui.vocabulary.products import Product, read_product
 from puhui.vocabulary.reasons import Reason
 
@@ -82,14 +82,17 @@ class Artefacts:
 
 
 def open_artefacts(card: bytes, policy: bytes, product: bytes) -> Artefacts:
-    """Open the three, and refuse a card made for another set of variables.
+    """Open the three. A card of an earlier set of variables opens too: what it decided stands on the values of its records.
 
     Raises: ArtefactDamaged.
     """
-    opened = Artefacts(open_scorecard(card), open_policy(policy), read_product(product))
-    if unknown := {item.name for item in opened.card.characteristics} - set(first_variables.names()):
-        raise ArtefactDamaged(sha256=opened.card.sha256, why=f"it reads variables nobody computes: {sorted(unknown)[:3]}")
-    return opened
+    return Artefacts(open_scorecard(card), open_policy(policy), read_product(product))
+
+
+def demand_computed(card: Scorecard) -> None:
+    """Refuse a card that reads what is not computed today: it cannot decide anything new. Raises: ArtefactDamaged."""
+    if unknown := {item.name for item in card.characteristics} - set(names()):
+        raise ArtefactDamaged(sha256=card.sha256, why=f"it reads variables nobody computes: {sorted(unknown)[:3]}")
 
 
 @dataclass(frozen=True, slots=True)

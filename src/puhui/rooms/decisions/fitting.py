@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from puhui.foundation.refusals import Refusal
-from puhui.rooms.decisions import first_variables
 from puhui.rooms.decisions.book import Case
 from puhui.rooms.decisions.known import Missing
 from puhui.rooms.decisions.scorecard import Scorecard, canonical, open_scorecard
+from puhui.rooms.decisions.vector import names, papers, set_sha256
 
 Floats = NDArray[np.float64]
 
@@ -102,7 +102,7 @@ def fit_scorecard(cases: Sequence[Case], book_sha256: str, *, model_id: str = "s
     known = [case for case in older if case.is_bad is not None]
     refused = [case for case in older if case.was_refused]
     sample, others, holdout = _sample(known), _sample(refused), _sample(newer)
-    _demand(known, len(first_variables.names()))
+    _demand(known, len(names()))
 
     tell(f"{len(known)} loans with a known outcome, {len(refused)} refused, {len(newer)} held out")
     train = sample.with_inferred(_infer(_fit(sample), others)) if refused else sample
@@ -147,7 +147,7 @@ def quality(probabilities: Floats, bad: Floats) -> dict[str, Any]:
 
 def bin_variable(name: str, column: Floats, good: Floats, bad: Floats) -> Bins:
     """Cut a variable into bins whose risk moves the way its papers say (or freely, in fewer bins)."""
-    sign = first_variables.variable(name).sign
+    sign = papers()[name].sign
     is_there = ~np.isnan(column)
     values, g, b = column[is_there], good[is_there], bad[is_there]
     if len(values) < 2 * BIN_ROWS_MIN:
@@ -234,9 +234,9 @@ def _fit_signed(sample: Sample, chosen: Sequence[Bins], columns: Floats, penalty
 def _choose(sample: Sample) -> list[Bins]:
     """Take variables by information value, leaving out near-copies, at most 64."""
     found = [
-        bin_variable(variable.name, sample.columns[variable.name], sample.good, sample.bad)
-        for variable in first_variables.all_variables()
-        if not variable.is_protected
+        bin_variable(paper.name, sample.columns[paper.name], sample.good, sample.bad)
+        for paper in papers().values()
+        if not paper.is_protected and paper.reason
     ]
     ranked = sorted((item for item in found if item.edges and item.value > 0), key=lambda item: (-item.value, item.name))
     chosen: list[Bins] = []
@@ -307,8 +307,8 @@ def _card(fit: Fit, slope: float, intercept: float, model_id: str, paper: dict[s
         rows.append(
             {
                 "name": item.name,
-                "reason": first_variables.variable(item.name).reason,
-                "sign": first_variables.variable(item.name).sign,
+                "reason": papers()[item.name].reason,
+                "sign": papers()[item.name].sign,
                 "edges": list(item.edges),
                 "points": points,
                 "missing_points": missing_points,
@@ -319,7 +319,7 @@ def _card(fit: Fit, slope: float, intercept: float, model_id: str, paper: dict[s
     return {
         "kind": "scorecard",
         "model_id": model_id,
-        "variables_sha256": first_variables.set_sha256(),
+        "variables_sha256": set_sha256(),
         "base_points": base,
         "points_min": least,
         "probabilities_ppm": [_bad_ppm(intercept + slope * (points - OFFSET) / FACTOR) for points in range(least, most + 1)],
@@ -352,14 +352,14 @@ def _paper(known: Sequence[Case], refused: Sequence[Case], newer: Sequence[Case]
 
 def _sample(cases: Sequence[Case]) -> Sample:
     table = np.array(
-        [[math.nan if isinstance(value, Missing) else float(value) for value in case.vector.values] for case in cases], dtype=np.float64
-    ).reshape(len(cases), len(first_variables.names()))
+        [[math.nan if isinstance(value, Missing) else float(value) for value in case.vector.values.values()] for case in cases], dtype=np.float64
+    ).reshape(len(cases), len(names()))
     bad = np.array([float(bool(case.is_bad)) for case in cases])
-    return Sample({name: table[:, i] for i, name in enumerate(first_variables.names())}, 1 - bad, bad)
+    return Sample({name: table[:, i] for i, name in enumerate(names())}, 1 - bad, bad)
 
 
 def _probabilities(card: Scorecard, cases: Sequence[Case]) -> Floats:
-    return np.array([card.score(case.vector.as_mapping()).probability_ppm / 1e6 for case in cases])
+    return np.array([card.score(case.vector.values).probability_ppm / 1e6 for case in cases])
 
 
 def _demand(known: Sequence[Case], variables: int) -> None:

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import msgspec
 
 from puhui.foundation.refusals import Refusal
-from puhui.rooms.decisions import first_variables
 from puhui.rooms.decisions.facts import Bounds, Facts, Inputs
 from puhui.rooms.decisions.known import Missing, Value
 from puhui.rooms.decisions.scorecard import ArtefactDamaged, canonical, sha256_of
+from puhui.rooms.decisions.vector import names
 
 Parameters = Mapping[str, Any]
 Slots = dict[str, str]
@@ -107,7 +107,7 @@ def open_policy(data: bytes) -> Policy:
 
 
 def _example(example: Mapping[str, Any]) -> Inputs:
-    ordinary: dict[str, Value] = dict.fromkeys(first_variables.names(), Missing.NO_EVENT)
+    ordinary: dict[str, Value] = dict.fromkeys(names(), Missing.NO_EVENT)
     ordinary["application.income"] = 500_000
     values = ordinary | {name: Missing(value) if isinstance(value, str) else value for name, value in example.get("values", {}).items()}
     facts = replace(ORDINARY, **example["given"])

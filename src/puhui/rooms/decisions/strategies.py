@@ -11,7 +11,7 @@ from puhui.foundation import sql
 from puhui.foundation.refusals import NotFound, Refusal
 from puhui.foundation.work import Work
 from puhui.rooms.decisions import store
-from puhui.rooms.decisions.deciding import Artefacts, open_artefacts
+from puhui.rooms.decisions.deciding import Artefacts, demand_computed, open_artefacts
 from puhui.rooms.decisions.policy import shipped_policy
 from puhui.rooms.decisions.scorecard import canonical, sha256_of
 from puhui.vocabulary.permits import Approval
@@ -91,6 +91,7 @@ async def publish(work: Work, *, scorecard: bytes, policy: bytes, product: bytes
     Raises: ArtefactDamaged.
     """
     opened = open_artefacts(scorecard, policy, product)
+    demand_computed(opened.card)
     for kind, content in (("scorecard", scorecard), ("policy", policy), ("product", product)):
         await store.add_artefact(work, sha256_of(content), kind, content)
     name = sha256_of(manifest(*(opened.hashes[kind] for kind in ("scorecard", "policy", "product"))))

@@ -26,25 +26,31 @@ from puhui.rooms.histories.history import (
     page_of,
 )
 from puhui.rooms.histories.operations import (
+    Arrival,
     append_own,
     ask_fetch,
     ask_fetches,
     ask_query,
+    ended,
     erase,
     erase_source,
     export,
+    fold_arrivals,
     history,
+    note_arrivals,
     note_fetch,
     note_fetches,
     note_report,
 )
 from puhui.rooms.histories.records import FetchRefused, Records, fetch
-from puhui.rooms.histories.store import fetches_of, fetches_of_parent, find_query, reports_of
+from puhui.rooms.histories.store import fetches_of, fetches_of_parent, find_query, find_report, reports_of
+from puhui.vocabulary.permits import Permit
 
 if TYPE_CHECKING:
     from puhui.engines import variables
     from puhui.engines.variables.plan import Plan
     from puhui.rooms.histories.event_log import Sealing
+    from puhui.rooms.histories.events import Known
     from puhui.rooms.histories.lake import ParquetLog
     from puhui.rooms.histories.replica import LmdbLog
 
@@ -52,6 +58,7 @@ __all__ = [
     "MONTHS_MAX",
     "OWN",
     "SOURCES",
+    "Arrival",
     "Fetch",
     "FetchRefused",
     "FetchState",
@@ -67,6 +74,8 @@ __all__ = [
     "ask_fetch",
     "ask_fetches",
     "ask_query",
+    "end_consent",
+    "ended",
     "erase",
     "erase_source",
     "export",
@@ -75,7 +84,12 @@ __all__ = [
     "fetches_of",
     "fetches_of_parent",
     "find_query",
+    "find_report",
+    "fold_arrivals",
     "history",
+    "is_erased",
+    "known_as_of",
+    "note_arrivals",
     "note_fetch",
     "note_fetches",
     "note_report",
@@ -86,6 +100,7 @@ __all__ = [
     "records",
     "reports_of",
     "scan_events",
+    "tell_sources",
 ]
 
 
@@ -114,6 +129,38 @@ async def scan_events(work: Work, *, catalogue: "variables.Catalogue", shard: in
 
     async for person, known in events.scan(work, catalogue=catalogue, shard=shard, shards=shards):
         yield person, known
+
+
+async def tell_sources(
+    work: Work, *, customer_id: str, as_of: datetime, pages: Mapping[str, Sequence[bytes]], report: Mapping[str, Any] | None, permits: Mapping[str, Permit]
+) -> None:
+    """Append what sources and bureau told for one asking; see `events.tell_sources`."""
+    from puhui.rooms.histories import events
+
+    await events.tell_sources(work, customer_id=customer_id, as_of=as_of, pages=pages, report=report, permits=permits)
+
+
+async def end_consent(work: Work, *, customer_id: str, catalogue: "variables.Catalogue", table: str, consent_id: str) -> bool:
+    """Say that a consent has ended; see `events.end_consent`."""
+    from puhui.rooms.histories import events
+
+    return await events.end_consent(work, customer_id=customer_id, catalogue=catalogue, table=table, consent_id=consent_id)
+
+
+async def known_as_of(
+    work: Work, *, customer_id: str, catalogue: "variables.Catalogue", tables: Sequence[str], as_of_us: int, is_read: bool = True
+) -> "Known":
+    """Give a person's history as known at an instant; see `events.known_as_of`."""
+    from puhui.rooms.histories import events
+
+    return await events.known_as_of(work, customer_id=customer_id, catalogue=catalogue, tables=tables, as_of_us=as_of_us, is_read=is_read)
+
+
+async def is_erased(work: Work, *, customer_id: str, tables: Sequence[str]) -> bool:
+    """Whether any of these tables once held what is erased now."""
+    from puhui.rooms.histories import events
+
+    return await events.is_erased(work, customer_id, tables)
 
 
 async def export_events(work: Work, *, customer_id: str, catalogue: "variables.Catalogue") -> dict[str, Any]:

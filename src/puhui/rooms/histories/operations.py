@@ -1,6 +1,7 @@
 """What the room does: write down an asking before it is asked, append what was told, and give a history as of one instant."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -86,6 +87,37 @@ async def append_own(work: Work, *, customer_id: str, event_id: int, kind: str, 
     await store.add_pages(work, customer_id, source=OWN, fetch_id="", consent_id="", is_simulated=False, pages=[page])
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A row of one of our own logs as the outbox told it: `seq` is the event's place there; `row` has the table's columns, with event_id and times."""
+
+    customer_id: str
+    seq: int
+    table: str
+    row: Mapping[str, Any]
+
+
+async def note_arrivals(work: Work, arrivals: Sequence[Arrival]) -> None:
+    """Keep rows of our own logs. Told already, nothing is kept twice; they move into the event log when the person's history is next read."""
+    sealed = [
+        (one.customer_id, one.seq, one.table, work.keys.seal("arrival", one.customer_id, msgspec.json.encode(one.row, order="deterministic")))
+        for one in arrivals
+    ]
+    if sealed:
+        await store.add_arrivals(work, sealed)
+
+
+async def fold_arrivals(work: Work, *, most: int = 200) -> int:
+    """Move what has arrived into the event log, of so many people; give how many. Called every night."""
+    people = await store.people_of_arrivals(work, most)
+    if people:
+        from puhui.rooms.histories import events
+
+        for customer_id in people:
+            await events.fold(work, customer_id)
+    return len(people)
+
+
 async def history(
     work: Work, *, customer_id: str, permits: Iterable[Permit], as_of: datetime | None = None, upto: int = store.END, own: bool = True
 ) -> History:
@@ -106,6 +138,14 @@ async def history(
     last = max((n for n, *_ in rows), default=0)
     states = {source: state for source, (_, state) in latest.items()}
     return History(customer_id, at, last, states, pages, report, name_of([sha256 for _, _, sha256, _ in rows], report))
+
+
+async def ended(work: Work, *, customer_id: str, permits: Iterable[Permit], as_of: datetime) -> tuple[dict[str, FetchState], Report | None]:
+    """Give how the newest asking of each source ended, of those whose use is permitted now, and the bureau's report if its item is permitted."""
+    held = {permit.item for permit in permits if permit.customer_id == customer_id and permit.until > work.at}
+    latest = await store.latest_fetches(work, customer_id, as_of=as_of, sources=sorted(held & set(SOURCES)))
+    report = await store.latest_report(work, customer_id, as_of=as_of) if "bureau" in held else None
+    return {source: state for source, (_, state) in latest.items()}, report
 
 
 async def ask_query(work: Work, *, permit: Permit, parent: str, reason: str, as_of: datetime | None = None) -> Report:
@@ -155,7 +195,11 @@ async def _events_of(work: Work, customer_id: str) -> dict[str, Any]:
     """Give what derived variables read of the person; whoever has nothing there loads nothing."""
     if not await store.has_events(work, customer_id):
         return {}
-    from puhui.engines import variables
+    from puhui.engines.variables import Catalogue, over
+    from puhui.engines.variables.lending import TABLES
+    from puhui.engines.variables.origination import bare
     from puhui.rooms.histories import events
 
-    return await events.export(work, customer_id, variables.lending())
+    await events.fold(work, customer_id)
+    told = await events.export(work, customer_id, bare())
+    return told | await events.export(work, customer_id, Catalogue(*(over(table) for table in TABLES if table.name not in told)))

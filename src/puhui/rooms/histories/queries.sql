@@ -62,6 +62,10 @@ select query_id, parent, reason, consent_id, as_of, state, code, sha256, sealed,
 where customer_id = :customer_id and as_of <= :as_of and state in ('found', 'white') and erased_at is null
 order by as_of desc, query_id desc limit 1;
 
+-- name: find_report
+select query_id, parent, reason, consent_id, as_of, state, code, sha256, sealed, asked_at, ended_at from histories.reports
+where customer_id = :customer_id and query_id = :query_id;
+
 -- name: reports_of
 select query_id, parent, reason, consent_id, as_of, state, code, sha256, sealed, asked_at, ended_at from histories.reports
 where customer_id = :customer_id order by asked_at, query_id;
@@ -107,15 +111,45 @@ where customer_id = :customer_id and event_table = any(:event_tables) order by e
 
 -- name: put_events
 insert into histories.events (customer_id, event_table, place, sha256, sealed, recorded_at)
-values (:customer_id, :event_table, :place, :sha256, :sealed, :at)
+select :customer_id, t.event_table, t.place, t.sha256, t.sealed, :at
+from unnest(:event_tables::text[], :places::bigint[], :sha256s::bytea[], :sealeds::bytea[]) as t(event_table, place, sha256, sealed)
 on conflict (customer_id, event_table) do update
 set place = excluded.place, sha256 = excluded.sha256, sealed = excluded.sealed, recorded_at = excluded.recorded_at, erased_at = null;
 
 -- name: scan_events
 select customer_id, event_table, sealed from histories.events where sealed is not null and customer_id > :after order by customer_id, event_table limit :most;
 
+-- name: read_at
+select at_us from histories.reads where customer_id = :customer_id;
+
+-- name: mark_read
+insert into histories.reads (customer_id, at_us) values (:customer_id, :at_us)
+on conflict (customer_id) do update set at_us = excluded.at_us;
+
+-- name: add_arrivals
+insert into histories.arrivals (customer_id, seq, event_table, sealed, recorded_at)
+select a.customer_id, a.seq, a.event_table, a.sealed, :at
+from unnest(:customer_ids::text[], :seqs::bigint[], :event_tables::text[], :sealeds::bytea[]) as a(customer_id, seq, event_table, sealed)
+on conflict (customer_id, seq) do nothing;
+
+-- name: arrivals_of
+select seq, event_table, sealed, recorded_at from histories.arrivals where customer_id = :customer_id order by seq;
+
+-- name: take_arrivals
+delete from histories.arrivals where customer_id = :customer_id and seq = any(:seqs::bigint[]);
+
+-- name: people_of_arrivals
+select distinct customer_id from histories.arrivals order by customer_id limit :most;
+
+-- name: erase_arrivals
+delete from histories.arrivals where customer_id = :customer_id;
+
+-- name: erase_table
+update histories.events set sealed = null, erased_at = :at where customer_id = :customer_id and event_table = :event_table and erased_at is null;
+
 -- name: erase_events
 update histories.events set sealed = null, erased_at = :at where customer_id = :customer_id and erased_at is null;
 
 -- name: has_events
-select exists (select 1 from histories.events where customer_id = :customer_id and sealed is not null);
+select exists (select 1 from histories.events where customer_id = :customer_id and sealed is not null)
+    or exists (select 1 from histories.arrivals where customer_id = :customer_id);

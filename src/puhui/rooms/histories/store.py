@@ -180,6 +180,11 @@ async def latest_report(work: Work, customer_id: str, *, as_of: datetime) -> Rep
     return _report(work, customer_id, row) if row else None
 
 
+async def find_report(work: Work, customer_id: str, query_id: str) -> Report | None:
+    row = await SQL.find_report.row(work, customer_id=customer_id, query_id=query_id)
+    return _report(work, customer_id, row) if row else None
+
+
 async def reports_of(work: Work, customer_id: str) -> list[Report]:
     return [_report(work, customer_id, row) for row in await SQL.reports_of.rows(work, customer_id=customer_id)]
 
@@ -213,6 +218,7 @@ async def log_of(work: Work, customer_id: str) -> list[dict[str, Any]]:
 
 
 async def erase_source(work: Work, customer_id: str, source: str) -> int:
+    await SQL.erase_table.run(work, customer_id=customer_id, event_table=source, at=work.at)
     return await SQL.erase_source.run(work, customer_id=customer_id, source=source, at=work.at)
 
 
@@ -220,7 +226,7 @@ async def erase(work: Work, customer_id: str) -> int:
     erased = 0
     for statement in (SQL.erase_log, SQL.erase_reports, SQL.erase_events):
         erased += await statement.run(work, customer_id=customer_id, at=work.at)
-    return erased
+    return erased + await SQL.erase_arrivals.run(work, customer_id=customer_id)
 
 
 async def lock_log(work: Work, customer_id: str) -> None:
@@ -234,14 +240,48 @@ async def find_events(work: Work, customer_id: str, tables: Sequence[str]) -> di
     return {row["event_table"]: (row["place"], row["sealed"]) for row in rows}
 
 
-async def put_events(work: Work, customer_id: str, table: str, place: int, sha256: bytes, sealed: bytes) -> None:
-    await SQL.put_events.run(work, customer_id=customer_id, event_table=table, place=place, sha256=sha256, sealed=sealed, at=work.at)
+async def put_events(work: Work, customer_id: str, rows: Sequence[tuple[str, int, bytes, bytes]]) -> None:
+    """Write tables of a person: (table, place in the log, SHA-256 of the blob, sealed blob)."""
+    names, places, digests, sealeds = ([row[column] for row in rows] for column in range(4))
+    await SQL.put_events.run(
+        work, customer_id=customer_id, event_tables=names, places=places, sha256s=digests, sealeds=sealeds, at=work.at
+    )
 
 
-async def scan_events(work: Work, after: str, most: int) -> list[tuple[str, bytes]]:
-    """Give (person, sealed blob) of everybody after one, a row a table."""
+async def scan_events(work: Work, after: str, most: int) -> list[tuple[str, str, bytes]]:
+    """Give (person, table, sealed blob) of everybody after one, a row a table."""
     rows = await SQL.scan_events.rows(work, after=after, most=most)
-    return [(row["customer_id"], row["sealed"]) for row in rows]
+    return [(row["customer_id"], row["event_table"], row["sealed"]) for row in rows]
+
+
+async def read_at_us(work: Work, customer_id: str) -> int:
+    """Give the last instant as of which the person's events were read, in microseconds; 0 if they never were."""
+    return await SQL.read_at.value(work, customer_id=customer_id) or 0
+
+
+async def mark_read(work: Work, customer_id: str, at_us: int) -> None:
+    """Note that the person's events were read as of an instant."""
+    await SQL.mark_read.run(work, customer_id=customer_id, at_us=at_us)
+
+
+async def add_arrivals(work: Work, rows: Sequence[tuple[str, int, str, bytes]]) -> None:
+    """Keep rows of our own logs until the person's history is read: (person, place in the outbox, table, sealed row)."""
+    whose, seqs, names, sealeds = ([row[column] for row in rows] for column in range(4))
+    await SQL.add_arrivals.run(work, customer_ids=whose, seqs=seqs, event_tables=names, sealeds=sealeds, at=work.at)
+
+
+async def arrivals_of(work: Work, customer_id: str) -> list[tuple[int, str, bytes, datetime]]:
+    """Give (place in the outbox, table, sealed row, when it was recorded), oldest first."""
+    rows = await SQL.arrivals_of.rows(work, customer_id=customer_id)
+    return [(row["seq"], row["event_table"], row["sealed"], row["recorded_at"]) for row in rows]
+
+
+async def take_arrivals(work: Work, customer_id: str, seqs: Sequence[int]) -> None:
+    await SQL.take_arrivals.run(work, customer_id=customer_id, seqs=list(seqs))
+
+
+async def people_of_arrivals(work: Work, most: int) -> list[str]:
+    return [row["customer_id"] for row in await SQL.people_of_arrivals.rows(work, most=most)]
 
 
 async def has_events(work: Work, customer_id: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from puhui.foundation.refusals import BadField, NotFound
 from puhui.foundation.work import Work
 from puhui.journeys import explain
+from puhui.journeys.look_again import look_again
 from puhui.rooms import boards, channels, customers, decisions, histories, staff
 from puhui.rooms.boards import GROUPS
 from puhui.rooms.decisions import Application, Record
@@ -153,7 +154,7 @@ async def _replay(visit: Visit) -> dict[str, str]:
         record = await decisions.last_record(work, customer_id, application_id)
         if record is None:
             raise NotFound(what="decision", which=application_id)
-        again = await decisions.replay(work, record)
+        again = (await look_again(work, record)).replayed
         await staff.note(work, visit.member, verb="replay", subject=record.decision_id, facts={"is_equal": int(again.is_equal)})
     return {"replay": again.difference}
 
