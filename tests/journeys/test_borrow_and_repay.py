@@ -269,10 +269,11 @@ class Stage:
     async def broken(self) -> list[dict[str, Any]]:
         """Try the invariants of money, cost, funding and flows over the whole database."""
         found: list[dict[str, Any]] = []
+        kept: dict[str, Any] = {}
         for invariant in invariants.INVARIANTS:
             if invariant.number in TRIED:
                 async with self.desk.work(durable=False) as work:
-                    found += await invariants.broken(invariants.House(self.desk, work), invariant)
+                    found += await invariants.broken(invariants.House(self.desk, work, kept), invariant)
         return found
 
     def faults(self, *rules: Rule) -> None:

@@ -43,6 +43,17 @@ async def differences(desk: Desk, member: Member) -> list[dict[str, Any]]:
     return sorted([*at_rail, *at_funders], key=lambda one: (one["found_at"], one["book"], one["subject"]))
 
 
+async def differences_page(desk: Desk, member: Member, *, most: int, skip: int) -> tuple[list[dict[str, Any]], int]:
+    """Give a page of the differences that are not closed, the rail's before the funders', each the oldest first, and how many there are."""
+    member.demand(Duty.RECONCILE)
+    async with desk.look(_actor(member)) as work:
+        of_rail = (await payments.waiting(work)).open_breaks
+        at_rail = [_plain(row, book="rail", subject=row["key"]) for row in await payments.open_breaks(work, most=most, skip=skip)]
+        left, before = most - len(at_rail), max(skip - of_rail, 0)
+        at_funders = [_plain(row, book=row["partner_id"], subject=row["loan_id"]) for row in await funding.open_breaks(work, most=left, skip=before)]
+        return [*at_rail, *at_funders], of_rail + await funding.count_open_breaks(work)
+
+
 async def explain(desk: Desk, member: Member, body: Explain) -> dict[str, Any]:
     """Write down why a difference arose, that it was put right, or that it is done with. Raises NotFound, BadField."""
     member.demand(Duty.RECONCILE)
@@ -71,6 +82,13 @@ async def unmatched(desk: Desk, member: Member) -> list[dict[str, Any]]:
     member.demand(Duty.RECONCILE)
     async with desk.look(_actor(member)) as work:
         return [_plain(row) for row in await payments.unmatched(work)]
+
+
+async def unmatched_page(desk: Desk, member: Member, *, most: int, skip: int) -> tuple[list[dict[str, Any]], int]:
+    """Give a page of the money that waits for its loan, the oldest first, and how many there are."""
+    member.demand(Duty.RECONCILE)
+    async with desk.look(_actor(member)) as work:
+        return [_plain(row) for row in await payments.unmatched(work, most=most, skip=skip)], (await payments.waiting(work)).unmatched
 
 
 async def match(desk: Desk, member: Member, receipt_id: str, body: Match) -> dict[str, Any]:

@@ -180,17 +180,11 @@ async def vintages(work: Work, *, today: date) -> list[Cohort]:
 
 async def reach(work: Work) -> list[Reach]:
     """Give the groups of the inclusion board, `all` last, with their overlaps in the order of GROUPS."""
-    row = await SQL.reach.row(work, small_fen=SMALL_FEN, tier_below=TIER_BELOW_SECOND)
-    assert row is not None
+    rows = {row["group"]: row for row in await SQL.reach.rows(work, small_fen=SMALL_FEN, tier_below=TIER_BELOW_SECOND)}
     return [
-        Reach(
-            group,
-            row[f"{group}_loans"],
-            row[f"{group}_persons"],
-            row[f"{group}_fen"],
-            row[f"{group}_median"] or 0,
-            tuple(row[f"{min(group, other, key=GROUPS.index)}_{max(group, other, key=GROUPS.index)}"] for other in GROUPS),
-        )
+        Reach(group, rows[group]["loans"], rows[group]["persons"], rows[group]["amount_fen"], rows[group]["median_fen"], tuple(rows[group]["overlaps"]))
+        if group in rows
+        else Reach(group, 0, 0, 0, 0, (0,) * len(GROUPS))
         for group in GROUPS
     ]
 
@@ -208,14 +202,27 @@ async def timings(work: Work) -> list[Timing]:
     return [Timing(step, row[f"{step}_n"], *(row[f"{step}_ms"] or (None, None))) for step in ("answer", "accept", "sign", "money")]
 
 
-async def frozen(work: Work) -> int:
-    """Count the accounts that were ever frozen: phone lost, not mine, takeover, a death."""
-    return int(await SQL.frozen.value(work))
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What the days add up to: accounts ever frozen (phone lost, not mine, takeover, a death), collections that failed."""
+
+    frozen: int
+    failed_collects: int
 
 
-async def by_scene(work: Work) -> list[tuple[str, int, int]]:
-    """Give (scene, applications, paid out), the busiest first."""
-    return [(row["scene"], row["applications"], row["paid_out"]) for row in await SQL.by_scene.rows(work)]
+async def happened(work: Work) -> Happened:
+    return Happened(**(await SQL.happened.row(work) or {}))
+
+
+async def through(work: Work, entry_ids: Sequence[str]) -> int:
+    """Count the applications that came through these entries."""
+    return int(await SQL.through.value(work, entry_ids=list(entry_ids)))
+
+
+async def by_scene(work: Work, *, most: int) -> tuple[list[tuple[str, int, int]], int]:
+    """Give (scene, applications, paid out), the busiest first, and how many applications named a scene."""
+    rows = [(row["scene"], row["applications"], row["paid_out"]) for row in await SQL.by_scene.rows(work, most=most)]
+    return rows, int(await SQL.in_scenes.value(work))
 
 
 async def places(work: Work) -> Sequence[tuple[str, int, int]]:

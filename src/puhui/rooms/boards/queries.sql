@@ -328,56 +328,19 @@ from (
 
 -- name: reach
 -- Groups of loans paid out and not returned, by where the person lived when he applied; what lies in two groups is counted in both, and printed.
-select count(*) filter (where rural) as rural_loans,
-       count(distinct customer_id) filter (where rural) as rural_persons,
-       coalesce(sum(amount_fen) filter (where rural), 0)::bigint as rural_fen,
-       percentile_disc(0.5) within group (order by amount_fen) filter (where rural) as rural_median,
-       count(*) filter (where rural) as rural_rural,
-       count(*) filter (where rural and county) as rural_county,
-       count(*) filter (where rural and thin_file) as rural_thin_file,
-       count(*) filter (where rural and below_tier_2) as rural_below_tier_2,
-       count(*) filter (where rural and small_ticket) as rural_small_ticket,
-       count(*) filter (where rural and "all") as rural_all,
-       count(*) filter (where county) as county_loans,
-       count(distinct customer_id) filter (where county) as county_persons,
-       coalesce(sum(amount_fen) filter (where county), 0)::bigint as county_fen,
-       percentile_disc(0.5) within group (order by amount_fen) filter (where county) as county_median,
-       count(*) filter (where county) as county_county,
-       count(*) filter (where county and thin_file) as county_thin_file,
-       count(*) filter (where county and below_tier_2) as county_below_tier_2,
-       count(*) filter (where county and small_ticket) as county_small_ticket,
-       count(*) filter (where county and "all") as county_all,
-       count(*) filter (where thin_file) as thin_file_loans,
-       count(distinct customer_id) filter (where thin_file) as thin_file_persons,
-       coalesce(sum(amount_fen) filter (where thin_file), 0)::bigint as thin_file_fen,
-       percentile_disc(0.5) within group (order by amount_fen) filter (where thin_file) as thin_file_median,
-       count(*) filter (where thin_file) as thin_file_thin_file,
-       count(*) filter (where thin_file and below_tier_2) as thin_file_below_tier_2,
-       count(*) filter (where thin_file and small_ticket) as thin_file_small_ticket,
-       count(*) filter (where thin_file and "all") as thin_file_all,
-       count(*) filter (where below_tier_2) as below_tier_2_loans,
-       count(distinct customer_id) filter (where below_tier_2) as below_tier_2_persons,
-       coalesce(sum(amount_fen) filter (where below_tier_2), 0)::bigint as below_tier_2_fen,
-       percentile_disc(0.5) within group (order by amount_fen) filter (where below_tier_2) as below_tier_2_median,
-       count(*) filter (where below_tier_2) as below_tier_2_below_tier_2,
-       count(*) filter (where below_tier_2 and small_ticket) as below_tier_2_small_ticket,
-       count(*) filter (where below_tier_2 and "all") as below_tier_2_all,
-       count(*) filter (where small_ticket) as small_ticket_loans,
-       count(distinct customer_id) filter (where small_ticket) as small_ticket_persons,
-       coalesce(sum(amount_fen) filter (where small_ticket), 0)::bigint as small_ticket_fen,
-       percentile_disc(0.5) within group (order by amount_fen) filter (where small_ticket) as small_ticket_median,
-       count(*) filter (where small_ticket) as small_ticket_small_ticket,
-       count(*) filter (where small_ticket and "all") as small_ticket_all,
-       count(*) filter (where "all") as all_loans,
-       count(distinct customer_id) filter (where "all") as all_persons,
-       coalesce(sum(amount_fen) filter (where "all"), 0)::bigint as all_fen,
-       percentile_disc(0.5) within group (order by amount_fen) filter (where "all") as all_median,
-       count(*) filter (where "all") as all_all
+select name as "group", count(*) as loans, count(distinct customer_id) as persons, sum(amount_fen)::bigint as amount_fen,
+       percentile_disc(0.5) within group (order by amount_fen) as median_fen,
+       array[count(*) filter (where rural), count(*) filter (where county), count(*) filter (where thin_file), count(*) filter (where below_tier_2),
+             count(*) filter (where small_ticket), count(*)] as overlaps
 from (
-    select customer_id, paid_fen as amount_fen, place_kind = 'village' as rural, place_kind in ('village', 'county_seat') as county,
-           coalesce(is_thin_file, false) as thin_file, (place_kind = 'city' and tier >= :tier_below::int or place_kind in ('village', 'county_seat')) as below_tier_2, paid_fen <= :small_fen::bigint as small_ticket, true as "all"
+    select customer_id, paid_fen as amount_fen, place_kind = 'village' as rural, place_kind in ('village', 'county_seat') as county, coalesce(is_thin_file, false) as thin_file,
+           (place_kind = 'city' and tier >= :tier_below::int or place_kind in ('village', 'county_seat')) as below_tier_2, paid_fen <= :small_fen::bigint as small_ticket
     from boards.applications where paid_at is not null and returned_at is null
-) as one;
+) as one
+cross join lateral (
+    values ('rural', rural), ('county', county), ('thin_file', thin_file), ('below_tier_2', below_tier_2), ('small_ticket', small_ticket), ('all', true)
+) as its (name, is_in)
+where is_in group by name;
 
 -- name: tap_to_money
 select width_bucket(extract(epoch from paid_at - tapped_at)::double precision, :bounds::double precision[]) as slice, count(*) as loans
@@ -398,12 +361,18 @@ from boards.applications where paid_at is not null and returned_at is null group
 -- name: applicant_of
 select customer_id from boards.applications where application_id = :application_id limit 1;
 
--- name: frozen
-select coalesce(sum(frozen), 0)::bigint from boards.days;
+-- name: happened
+select coalesce(sum(frozen), 0)::bigint as frozen, coalesce(sum(failed_collects), 0)::bigint as failed_collects from boards.days;
+
+-- name: through
+select count(*) from boards.applications where tapped_at is not null and entry_id = any (:entry_ids);
+
+-- name: in_scenes
+select count(*) from boards.applications where tapped_at is not null and scene <> '';
 
 -- name: by_scene
 select scene, count(*) as applications, count(*) filter (where paid_at is not null and returned_at is null) as paid_out
-from boards.applications where scene <> '' group by scene order by 2 desc, 1;
+from boards.applications where scene <> '' group by scene order by 2 desc, 1 limit :most;
 
 -- name: more_memory
 -- A join of a hundred thousand rows is hashed in memory, for this one Work.

@@ -287,9 +287,9 @@ async def mirror_state(work: Work) -> MirrorState:
     return MirrorState(*await store.mirror_state(work))
 
 
-async def all_terms(work: Work) -> list[Mapping[str, Any]]:
+async def all_terms(work: Work, *, partner_ids: Sequence[str] | None = None) -> list[Mapping[str, Any]]:
     """Give every funder's terms as it last told them, by partner."""
-    return [dict(row) for row in await store.SQL.all_terms.rows(work)]
+    return [dict(row) for row in await store.SQL.all_terms.rows(work, partner_ids=list(partner_ids) if partner_ids is not None else None)]
 
 
 async def settlements_page(
@@ -305,9 +305,13 @@ async def newest_files(work: Work, *, partner_id: str, most: int = 20) -> list[M
     return [dict(row) for row in await store.SQL.files_page.rows(work, partner_id=partner_id, most=most)]
 
 
-async def open_breaks(work: Work) -> list[Mapping[str, Any]]:
-    """Give every break that is not closed, oldest first, with both sides' rows."""
-    return [dict(row) for row in await store.open_breaks(work)]
+async def open_breaks(work: Work, *, most: int | None = None, skip: int = 0) -> list[Mapping[str, Any]]:
+    """Give the breaks that are not closed, oldest first, with both sides' rows: all of them, or a page."""
+    return [dict(row) for row in await store.open_breaks(work, most, skip)]
+
+
+async def count_open_breaks(work: Work) -> int:
+    return int(await store.SQL.count_open_breaks.value(work))
 
 
 async def explain_break(

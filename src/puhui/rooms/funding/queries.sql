@@ -144,7 +144,10 @@ on conflict (partner_id, business_date, loan_id, kind) do nothing;
 
 -- name: open_breaks
 select partner_id, business_date, loan_id, kind, ours, theirs, state, found_at, explanation from funding.breaks
-where state <> 'closed' order by found_at, partner_id, loan_id, kind;
+where state <> 'closed' order by found_at, partner_id, loan_id, kind limit :most::bigint offset :skip;
+
+-- name: count_open_breaks
+select count(*) from funding.breaks where state <> 'closed';
 
 -- name: close_breaks
 -- A later mirror that agrees again closes what stood open of that loan.
@@ -186,7 +189,7 @@ select (select coalesce(sum(row_count), 0) from funding.files where kind = 'mirr
     ) newest where state <> 'compared')::bigint as unread;
 
 -- name: all_terms
-select * from funding.terms order by partner_id;
+select * from funding.terms where :partner_ids::text[] is null or partner_id = any (:partner_ids) order by partner_id;
 
 -- name: settlements_page
 select partner_id, business_date, amount_fen, carried_fen, payment_order_id, state from funding.settlements

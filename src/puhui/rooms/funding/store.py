@@ -273,8 +273,8 @@ async def mirror_state(work: Work) -> tuple[int, int, int, int, int]:
     return row["files"], row["compared"], row["differing"], row["explained"], row["unread"]
 
 
-async def open_breaks(work: Work) -> Sequence[Row]:
-    return await SQL.open_breaks.rows(work)
+async def open_breaks(work: Work, most: int | None, skip: int) -> Sequence[Row]:
+    return await SQL.open_breaks.rows(work, most=most, skip=skip)
 
 
 async def broken_loans(work: Work, partner_ids: Iterable[PartnerId]) -> dict[PartnerId, set[LoanId]]:

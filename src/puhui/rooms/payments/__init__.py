@@ -42,6 +42,7 @@ from puhui.rooms.payments.operations import (
     switch_collecting,
     take_refusal,
     unmatched,
+    waiting,
 )
 from puhui.rooms.payments.order import (
     Direction,
@@ -121,4 +122,5 @@ __all__ = [
     "switch_collecting",
     "take_refusal",
     "unmatched",
+    "waiting",
 ]

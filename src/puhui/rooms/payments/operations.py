@@ -186,9 +186,22 @@ async def match_by_hand(work: Work, *, receipt_id: str, loan_id: LoanId) -> Mone
     return replace(found[0], customer_id=customer_id, loan_id=loan_id)
 
 
-async def unmatched(work: Work) -> list[Mapping[str, Any]]:
-    """Give the queue of unmatched money, oldest first, without what people wrote."""
-    return [dict(row) for row in await store.unmatched(work)]
+async def unmatched(work: Work, *, most: int | None = None, skip: int = 0) -> list[Mapping[str, Any]]:
+    """Give the queue of unmatched money, oldest first, without what people wrote: all of it, or a page."""
+    return [dict(row) for row in await store.unmatched(work, most, skip)]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How much waits for somebody: orders nobody answered, differences not closed, money without its loan."""
+
+    unknown_orders: int
+    open_breaks: int
+    unmatched: int
+
+
+async def waiting(work: Work) -> Waiting:
+    return Waiting(**(await store.SQL.waiting.row(work) or {}))
 
 
 async def reconcile(work: Work, *, day: date, files: Mapping[str, bytes]) -> list[Difference]:
@@ -227,9 +240,9 @@ async def is_reconciled(work: Work, *, day: date) -> bool:
     return await store.is_compared(work, day)
 
 
-async def open_breaks(work: Work) -> list[Mapping[str, Any]]:
-    """Give every difference that is not closed, oldest first."""
-    return [dict(row) for row in await store.open_breaks(work)]
+async def open_breaks(work: Work, *, most: int | None = None, skip: int = 0) -> list[Mapping[str, Any]]:
+    """Give the differences that are not closed, oldest first: all of them, or a page."""
+    return [dict(row) for row in await store.open_breaks(work, most, skip)]
 
 
 async def explain_break(work: Work, *, day: date, key: str, kind: str, explanation: str, state: str = "explained") -> None:

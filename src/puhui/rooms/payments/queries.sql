@@ -69,7 +69,8 @@ select receipt_id, customer_id, loan_id, account, amount_fen, payer_tail, memo, 
 where receipt_id = :receipt_id for update;
 
 -- name: unmatched
-select receipt_id, account, amount_fen, payer_tail, received_at, received_on from payments.receipts where state = 'unmatched' order by received_at;
+select receipt_id, account, amount_fen, payer_tail, received_at, received_on from payments.receipts where state = 'unmatched'
+order by received_at, receipt_id limit :most::bigint offset :skip;
 
 -- name: match_receipt
 update payments.receipts set customer_id = :customer_id, loan_id = :loan_id, state = 'matched', matched_at = :at, matched_by = :actor
@@ -97,7 +98,7 @@ update payments.breaks set state = 'found', closed_at = null, explanation = null
 
 -- name: open_breaks
 select business_date, key, kind, ours, theirs, amount_fen, state, found_at, explanation from payments.breaks where state <> 'closed'
-order by business_date, key, kind;
+order by business_date, key, kind limit :most::bigint offset :skip;
 
 -- name: explain_break
 update payments.breaks set state = :state, explanation = :explanation, explained_by = :explained_by, closed_at = :closed_at
@@ -132,6 +133,12 @@ order by ordered_at desc, payment_order_id limit :most offset :skip;
 
 -- name: orders_page_count
 select count(*) from payments.orders where (:state::text is null or state = :state) and (:purpose::text is null or purpose = :purpose);
+
+-- name: waiting
+-- What waits for somebody: orders nobody answered, differences not closed, money without its loan.
+select (select count(*) from payments.orders where state = 'unknown') as unknown_orders,
+       (select count(*) from payments.breaks where state <> 'closed') as open_breaks,
+       (select count(*) from payments.receipts where state = 'unmatched') as unmatched;
 
 -- name: orders_by_state
 select state, count(*) as orders from payments.orders group by state order by state;

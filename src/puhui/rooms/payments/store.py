@@ -159,8 +159,8 @@ async def lock_receipt(work: Work, receipt_id: str) -> tuple[MoneyReceived, str]
     return found, row["state"]
 
 
-async def unmatched(work: Work) -> Sequence[Row]:
-    return await SQL.unmatched.rows(work)
+async def unmatched(work: Work, most: int | None, skip: int) -> Sequence[Row]:
+    return await SQL.unmatched.rows(work, most=most, skip=skip)
 
 
 async def match(work: Work, receipt_id: str, customer_id: CustomerId, loan_id: LoanId) -> None:
@@ -199,8 +199,8 @@ async def add_break(work: Work, day: date, difference: Difference) -> None:
     )
 
 
-async def open_breaks(work: Work) -> Sequence[Row]:
-    return await SQL.open_breaks.rows(work)
+async def open_breaks(work: Work, most: int | None, skip: int) -> Sequence[Row]:
+    return await SQL.open_breaks.rows(work, most=most, skip=skip)
 
 
 async def explain_break(work: Work, *, day: date, key: str, kind: str, state: str, explanation: str) -> int:

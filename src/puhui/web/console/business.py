@@ -178,7 +178,7 @@ async def _ordered(work: Work, found: LoanView) -> Table:
         }
         for one in await payments.orders_of(work, customer_id=CustomerId(found.customer_id), loan_id=LoanId(found.loan_id))
     ]
-    return Table("orders", [one for one in ORDER_COLUMNS if one.name not in {"ended_at", "tries"}], rows[::-1][:12], "no-orders", total=len(rows), most=len(rows) or 1)
+    return Table("orders", [one for one in ORDER_COLUMNS if one.name not in {"ended_at", "tries"}], rows[::-1], "no-orders", total=len(rows), most=len(rows) or 1)
 
 
 async def _reported(work: Work, found: LoanView) -> Table:
@@ -226,8 +226,8 @@ async def all_payments(visit: Visit) -> Sheet:
     async with visit.reading() as work:
         counts = {row["state"]: row for row in await payments.orders_by_state(work)}
         orders, total = await payments.orders_page(work, state=state, **visit.span)
-        breaks = len(await payments.open_breaks(work)) + len(await funding.open_breaks(work))
-        lost = len(await payments.unmatched(work))
+        waiting = await payments.waiting(work)
+        breaks, lost = waiting.open_breaks + await funding.count_open_breaks(work), waiting.unmatched
     figures = [Figure(f"orders-{name}", counts.get(name, {}).get("orders", 0), "count", address("/console/payments", state=name), tone="bad" if name == "unknown" and name in counts else "") for name in ORDER_STATES]
     can = visit.may(Duty.RECONCILE)
     figures += [
@@ -241,7 +241,7 @@ async def all_payments(visit: Visit) -> Sheet:
 
 async def all_differences(visit: Visit) -> Sheet:
     """List what our books and the rail's or a funder's do not agree on, and say why."""
-    found = await differences.differences(visit.desk, visit.member)
+    found, total = await differences.differences_page(visit.desk, visit.member, **visit.span)
     rows = [
         {
             "book": one["book"], "business_date": one["business_date"], "subject": one["subject"], "kind": one["kind"], "state": one["state"], "found_at": one["found_at"],
@@ -249,8 +249,6 @@ async def all_differences(visit: Visit) -> Sheet:
         }
         for one in found
     ]  # fmt: skip
-    span = visit.span
-    shown = rows[span["skip"] : span["skip"] + span["most"]]
     columns = (
         Column("subject", "code", "/console/differences?book={book}&day={business_date}&subject={subject}&kind={kind}"), Column("book", "code"), Column("business_date", "day"),
         Column("kind", "word"), Column("state", "state"), Column("ours", "code"), Column("theirs", "code"), Column("explanation"), Column("found_at", "at"),
@@ -258,7 +256,7 @@ async def all_differences(visit: Visit) -> Sheet:
     chosen = {name: visit.query.get(name, "") for name in ("book", "day", "subject", "kind")}
     fields = [Field(name, "text", value) for name, value in chosen.items()]
     form = Form("explain", [*fields, Field("state", "choice", "explained", differences.STATES), Field("explanation", "long")], title="explain", note="explain-note")
-    return Sheet("differences", [Table("differences", columns, shown, "no-differences", total=len(rows), page=visit.page, is_listing=True), *([form] if chosen["subject"] else [Note("choose-difference")] if rows else [])])
+    return Sheet("differences", [Table("differences", columns, rows, "no-differences", total=total, page=visit.page, is_listing=True), *([form] if chosen["subject"] else [Note("choose-difference")] if rows else [])])
 
 
 def _short(side: Any) -> str | None:
@@ -275,12 +273,11 @@ async def _explain(visit: Visit) -> None:
 
 async def all_unmatched(visit: Visit) -> Sheet:
     """List money that named no debt, and give it its loan."""
-    rows = await differences.unmatched(visit.desk, visit.member)
-    span = visit.span
+    rows, total = await differences.unmatched_page(visit.desk, visit.member, **visit.span)
     columns = (Column("receipt_id", "code", "/console/unmatched?receipt={receipt_id}"), Column("amount_fen", "money"), Column("payer_tail", "text"), Column("account", "code"), Column("received_at", "at"))
     chosen = visit.query.get("receipt", "")
     form = Form("match", [Field("receipt_id", "text", chosen), Field("loan_id")], title="match", note="match-note")
-    table = Table("unmatched", columns, [{name.name: row.get(name.name) for name in columns} for row in rows[span["skip"] : span["skip"] + span["most"]]], "no-unmatched", total=len(rows), page=visit.page, is_listing=True)
+    table = Table("unmatched", columns, [{name.name: row.get(name.name) for name in columns} for row in rows], "no-unmatched", total=total, page=visit.page, is_listing=True)
     return Sheet("unmatched", [table, *([form] if rows else [])])
 
 
@@ -297,7 +294,7 @@ async def all_partners(visit: Visit) -> Sheet:
     role, standing = visit.one_of("role", roles), visit.one_of("standing", standings)
     async with visit.reading() as work:
         found, total = await partners.partners_page(work, role=Role(role) if role else None, standing=Standing(standing) if standing else None, **visit.span)
-        terms = {row["partner_id"]: row for row in await funding.all_terms(work)}
+        terms = {row["partner_id"]: row for row in await funding.all_terms(work, partner_ids=[one["partner_id"] for one in found])}
         shares = {line.partner_id: line for line in await boards.funding(work)}
     rows = [
         {
@@ -326,7 +323,7 @@ async def partner(visit: Visit) -> Sheet:
     async with visit.reading() as work:
         found = await partners.find(work, partner_id=partner_id)
         keys, changes = await partners.keys(work, partner_id=partner_id), await partners.changes_of(work, partner_id=partner_id)
-        terms = next((row for row in await funding.all_terms(work) if row["partner_id"] == partner_id), None)
+        terms = next(iter(await funding.all_terms(work, partner_ids=[partner_id])), None)
         settled, _ = await funding.settlements_page(work, partner_id=partner_id, most=10)
         files = await funding.newest_files(work, partner_id=partner_id, most=10)
     blocks: list[Block] = [
@@ -444,12 +441,10 @@ async def books(visit: Visit) -> Sheet:
         closed = await ledger.closed_until(work)
     total = sum(line.balance_fen for line in lines)
     rows = [{**row, "ledger_account": row["account"]} for row in rows_of(lines)]
-    span = visit.span if visit.is_export else {"skip": (visit.page - 1) * 100, "most": 100}
     columns = (Column("ledger_account", "code"), Column("owner", "code"), Column("kind", "word"), Column("debit_fen", "money"), Column("credit_fen", "money"), Column("balance_fen", "money"))
     days = [Figure("books-day", day, "day"), Figure("sum", total, "money", tone="bad" if total else "good", note="sum-note"), Figure("closed-until", closed, "day")]
     around = Links("other-days", [("day-before", f"{day - timedelta(days=1)}", address("/console/books", on=day - timedelta(days=1))), ("day-after", f"{day + timedelta(days=1)}", address("/console/books", on=day + timedelta(days=1)))])
-    shown = rows[span["skip"] : span["skip"] + span["most"]]
-    return Sheet("books", [Figures(days), Table("trial-balance", columns, shown, "no-books", total=len(rows), page=visit.page, most=100, is_listing=True), around])
+    return Sheet("books", [Figures(days), Table("trial-balance", columns, rows, "no-books", total=len(rows), most=max(len(rows), 1), is_listing=True), around])
 
 
 async def days(visit: Visit) -> Sheet:

@@ -133,9 +133,7 @@ async def entries(visit: Visit) -> Sheet:
         Column("paid_out", "count", "/console/loans?entry={entry_id}"),
         Column("paid_out_fen", "money"),
     )
-    span = visit.span
-    shown = rows[span["skip"] : span["skip"] + span["most"]]
-    return Sheet("entries", [Table("entries", columns, shown, total=len(rows), page=visit.page, is_listing=True)])
+    return Sheet("entries", [Table("entries", columns, rows, total=len(rows), most=max(len(rows), 1), is_listing=True)])
 
 
 def choices(visit: Visit, name: str, values: tuple[str, ...], *, is_word: bool = True) -> Choices:

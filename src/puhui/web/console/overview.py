@@ -30,7 +30,7 @@ async def overview(visit: Visit) -> Sheet:
         money = await boards.money(work, since=today - timedelta(days=DAYS_SHOWN - 1))
         slices, stages = await boards.tap_to_money(work), await boards.arrears(work)
         cohorts, funders = await boards.vintages(work, today=today), await boards.funding(work)
-        unknown = [order for order in await payments.not_ended(work) if order["state"] == "unknown"]
+        unknown = (await payments.waiting(work)).unknown_orders
         overdue = sum(line.overdue for line in await boards.cases(work))
         to_money, to_sign = speed.tap_to_money_ms, speed.sign_to_money_ms
     decided = ever.offered + ever.declined
@@ -42,7 +42,7 @@ async def overview(visit: Visit) -> Sheet:
         Figure("running", standing.running, "count", address(LOANS, standing="running")),
         Figure("in-arrears", standing.in_arrears, "count", address(LOANS, standing="late"), tone="warn" if standing.in_arrears else ""),
         Figure("written-off", standing.written_off_fen, "yuan", address(LOANS, standing="written_off"), f"{standing.written_off:,}"),
-        Figure("unknown-payments", len(unknown), "count", "/console/payments?state=unknown" if visit.may(Duty.SEE_BOOKS) else "", tone="bad" if unknown else "good"),
+        Figure("unknown-payments", unknown, "count", "/console/payments?state=unknown" if visit.may(Duty.SEE_BOOKS) else "", tone="bad" if unknown else "good"),
         Figure("cases-overdue", overdue, "count", "/console/cases?late=yes" if visit.may(Duty.ANSWER_CASES) else "", tone="bad" if overdue else "good"),
         Figure("tap-to-money", to_money[0] if to_money else None, "ms", note=_tail(to_money, visit)),
         Figure("sign-to-money", to_sign[0] if to_sign else None, "ms", note=_tail(to_sign, visit)),

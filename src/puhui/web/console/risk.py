@@ -20,6 +20,7 @@ from puhui.web.console.visit import Visit, address, rows_of
 from puhui.web.console.words import word
 
 PRODUCT = "starter"
+SCENES_SHOWN = 15
 
 
 # -- one application
@@ -258,24 +259,20 @@ async def directions(visit: Visit) -> Sheet:
     async with visit.reading() as work:
         ever, timings = await boards.funnel(work), await boards.timings(work)
         by_state = {row["state"]: row["events"] for row in await channels.events_by_state(work)}
-        lines = await boards.entries(work)
-        money = await boards.money(work)
         strategies_now = await decisions.strategies_of(work, PRODUCT)
         overdue = await customers.count_overdue(work)
-        frozen = await boards.frozen(work)
-        scenes = await boards.by_scene(work)
+        happened = await boards.happened(work)
+        scenes, in_scenes = await boards.by_scene(work, most=SCENES_SHOWN)
+        through = await boards.through(work, [one.entry_id for one in channels.entries().values() if one.kind.value == "h5"])
     sent = sum(count for state, count in by_state.items() if state in {"taken", "parked", "waiting"})
-    embedded = {one.entry_id for one in channels.entries().values() if one.kind.value == "h5"}
-    through = sum(line.applications for line in lines if line.entry_id in embedded)
-    failed = sum(line.failed_collects for line in money)
     figures = [
-        Figure("direction-scenes", sum(line[1] for line in scenes), href="/console/applications", note="direction-scenes-note"),
+        Figure("direction-scenes", in_scenes, href="/console/applications", note="direction-scenes-note"),
         Figure("direction-open", by_state.get("taken", 0) * 1_000_000 // sent if sent else None, "ppm", "/console/deliveries" if visit.may(Duty.PROPOSE_PARTNER) else "", "direction-open-note"),
         Figure("direction-embedded", through, note="direction-embedded-note"),
         Figure("direction-experience", ever.paid_out * 1_000_000 // ever.received if ever.received else None, "ppm", "/console/applications?reached=paid", "direction-experience-note"),
         Figure("direction-cases", overdue, tone="bad" if overdue else "good", note="direction-cases-note"),
-        Figure("direction-safety", frozen, note="direction-safety-note"),
-        Figure("direction-collects", failed, note="direction-collects-note"),
+        Figure("direction-safety", happened.frozen, note="direction-safety-note"),
+        Figure("direction-collects", happened.failed_collects, note="direction-collects-note"),
         Figure("direction-release", sum(one.standing.value in {"challenger", "shadow"} for one in strategies_now), href="/console/strategies" if visit.may(Duty.SEE_DECISIONS) else "", note="direction-release-note"),
     ]
     steps = (Column("step", "word"), Column("people", "count"), Column("p50_ms", "ms"), Column("p95_ms", "ms"))
@@ -291,7 +288,7 @@ async def directions(visit: Visit) -> Sheet:
             Figures(figures),
             Table("step-timing", steps, [{**row, "step": f"step-{row['step']}"} for row in rows_of(timings)], note="step-timing-note"),
             Chart("drop-off", option, Table("drop-off", (Column("step", "word"), Column("people", "count"), Column("of_all", "ppm"), Column("lost", "count")), rows), is_wide=True),
-            Table("by-scene", (Column("scene", "code", "/console/applications?scene={scene}"), Column("applications", "count"), Column("paid_out", "count")), [{"scene": scene, "applications": count, "paid_out": paid} for scene, count, paid in scenes[:15]], "no-scenes"),
+            Table("by-scene", (Column("scene", "code", "/console/applications?scene={scene}"), Column("applications", "count"), Column("paid_out", "count")), [{"scene": scene, "applications": count, "paid_out": paid} for scene, count, paid in scenes], "no-scenes"),
             Lines("directions-left-out", [(f"direction-{name}", word("direction-later", visit.language)) for name in ("wealth", "ai", "digital")]),
         ],
     )
