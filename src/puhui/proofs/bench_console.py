@@ -49,7 +49,7 @@ async def run(
     filled = time.monotonic()
     started = await asyncio.to_thread(server.start, home)
     try:
-        desk = await _open(home, started.url)
+        desk = await open_house(home, started.url)
         try:
             size = await crowd.multiply(desk, loans=loans)
             await _settle(started.url)
@@ -81,7 +81,7 @@ async def run(
     }
 
 
-async def _open(home: Path, url: str) -> Desk:
+async def open_house(home: Path, url: str) -> Desk:
     config = Config(home=home, database_url=url)
     desk = await open_desk(config, wiring(), owner="bench", database_url=url)
     async with desk.look() as work:
@@ -104,7 +104,7 @@ async def measure(desk: Desk, application: Any, screens: Sequence[str]) -> list[
     """Open every page, cold and then warm, and count what the database gave for it."""
     async with desk.work(Actor("staff", "st-000-console")) as work:
         await staff.add_account(work, staff.CONSOLE, login="bench", name="bench", roles=ROLES, given_password=PASSWORD)
-    pages = await _pages(desk, screens)
+    pages = await pages_of(desk, screens)
     with socket.create_server(("127.0.0.1", 0)) as door:
         url = f"http://127.0.0.1:{door.getsockname()[1]}"
         desk.config = replace(desk.config, public_url=url)
@@ -173,7 +173,7 @@ def _counted() -> Iterator[list[int]]:
         sql.Statement.rows = asked  # type: ignore[method-assign]
 
 
-async def _pages(desk: Desk, screens: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+async def pages_of(desk: Desk, screens: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
     """Give every screen, each with ids and filters that are there, and the deepest pages of the long lists."""
     async with desk.work(durable=False) as work:
         late, _ = await boards.loans_page(work, boards.LoansWanted(standing="late"), most=1)

@@ -222,13 +222,14 @@ class LoanSettled:
 
 @dataclass(frozen=True, slots=True)
 class LoanFellBehind:
-    """Told at the day's end when the days late of a loan reach a stage: 1, 31, 61, 91, ..."""
+    """Told at the day's end when the days late of a loan reach a stage: 1, 31, 61, 91, ... `late_since` is the due day that was missed."""
 
     customer_id: str
     loan_id: str
     days_late: int
     overdue_fen: int
     stage: str
+    late_since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from puhui.foundation import runner
+from puhui.foundation.days import business_date
 from puhui.foundation.desk import Wiring
 from puhui.rooms import boards
 from puhui.vocabulary import events as told
@@ -128,3 +129,21 @@ async def test_an_event_of_a_newer_version_changes_nothing(following):
     await runner.dispatch(following)
     async with following.work() as work:
         assert await boards.differences(work) == []
+
+
+async def test_days_late_are_counted_to_today_whatever_day_the_stage_began(following):
+    """A stage is told once, on the day it begins; who reads the list a week later reads a week more."""
+    desk = following
+    who, ln = "cu-001-lateone", "ln-001-lateone"
+    since = business_date(desk.clock.now()) - timedelta(days=8)
+    await tell(desk, [told.LoanDisbursed(who, "ap-001-lateone", ln, 300_000, 6, since, AT), told.LoanFellBehind(who, ln, 1, 51_000, "M1", since)])
+    await runner.dispatch(desk)
+    async with desk.work() as work:
+        for sort in boards.LOAN_SORTS:
+            (line,), _ = await boards.loans_page(work, boards.LoansWanted(customer_id=who), sort=sort)
+            assert (line.days_late, line.overdue_fen) == (8, 51_000), sort
+    await tell(desk, [told.LoanCaughtUp(who, ln)])
+    await runner.dispatch(desk)
+    async with desk.work() as work:
+        (line,), _ = await boards.loans_page(work, boards.LoansWanted(customer_id=who))
+        assert (line.days_late, line.standing) == (0, "running")

@@ -78,6 +78,7 @@ class Loan:
     late_31_on: date | None = None
     late_91_on: date | None = None
     is_restructured: bool = False
+    late_since: date | None = None
 
 
 @dataclass(slots=True)
@@ -258,20 +259,21 @@ def _take_loan(sheets: Sheets, stored: Stored, event: object) -> None:
             row = sheets.loan(event.customer_id, event.loan_id)
             if stored.seq > row.stage_seq:
                 row.stage, row.days_late, row.overdue_fen, row.stage_seq = event.stage, event.days_late, event.overdue_fen, stored.seq
+                row.late_since = event.late_since
             _mark_late(row, business_date(stored.at), event.days_late)
         case told.LoanRestructured():
             sheets.loan(event.customer_id, event.loan_id).is_restructured = True
         case told.LoanCaughtUp():
             row = sheets.loan(event.customer_id, event.loan_id)
             if stored.seq > row.stage_seq:
-                row.stage, row.days_late, row.overdue_fen, row.stage_seq = None, 0, 0, stored.seq
+                row.stage, row.days_late, row.overdue_fen, row.stage_seq, row.late_since = None, 0, 0, stored.seq, None
         case told.LoanSettled():
             row = sheets.loan(event.customer_id, event.loan_id)
             row.settled_on = event.value_date
             if event.application_id:
                 sheets.application(event.customer_id, event.application_id).settled_on = event.value_date
             if stored.seq > row.stage_seq:
-                row.stage, row.days_late, row.overdue_fen, row.stage_seq = None, 0, 0, stored.seq
+                row.stage, row.days_late, row.overdue_fen, row.stage_seq, row.late_since = None, 0, 0, stored.seq, None
         case told.AssetClassChanged():
             row = sheets.loan(event.customer_id, event.loan_id)
             if stored.seq > row.class_seq:

@@ -48,7 +48,7 @@ class ApplicationsWanted:
 
 @dataclass(frozen=True, slots=True)
 class LoanLine:
-    """One loan in a list. `left_fen` is the principal still owed as last told; `seconds` from tap to money."""
+    """One loan in a list. `left_fen` is the principal still owed as last told, `overdue_fen` what was overdue when the stage began; `seconds` from tap to money."""
 
     customer_id: str
     loan_id: str
@@ -138,13 +138,13 @@ async def loans_page(work: Work, wanted: LoansWanted, *, sort: str = "newest", m
     assert sort in LOAN_SORTS, sort
     given = asdict(wanted) | {"small_fen": SMALL_FEN, "tier_below": TIER_BELOW_SECOND}
     if sort == "newest" and wanted == LoansWanted():
-        rows = await SQL.loans_newest.rows(work, most=most, skip=skip)
+        rows = await SQL.loans_newest.rows(work, today=work.today, most=most, skip=skip)
         return [LoanLine(**row) for row in rows], int(await SQL.count_loans.value(work))
     by_people = {name: given[name] for name in BY_PEOPLE}
     if sort == "newest" and replace(wanted, **dict.fromkeys(PEOPLE)) == LoansWanted():
-        rows = await SQL.loans_by_people.rows(work, most=most, skip=skip, **by_people)
+        rows = await SQL.loans_by_people.rows(work, today=work.today, most=most, skip=skip, **by_people)
         return [LoanLine(**row) for row in rows], int(await SQL.loans_by_people_count.value(work, **by_people))
-    rows = await SQL.loans_page.rows(work, sort=sort, most=most, skip=skip, **given)
+    rows = await SQL.loans_page.rows(work, today=work.today, sort=sort, most=most, skip=skip, **given)
     return [LoanLine(**row) for row in rows], int(await SQL.loans_page_count.value(work, **given))
 
 

@@ -39,7 +39,7 @@ on conflict (customer_id, loan_id) do update set
     days_late = excluded.days_late, overdue_fen = excluded.overdue_fen, stage_seq = excluded.stage_seq, asset_class = excluded.asset_class,
     class_seq = excluded.class_seq, settled_on = excluded.settled_on, written_off_fen = excluded.written_off_fen,
     recovered_fen = excluded.recovered_fen, is_first_loan = excluded.is_first_loan, late_31_on = excluded.late_31_on,
-    late_91_on = excluded.late_91_on, is_restructured = excluded.is_restructured;
+    late_91_on = excluded.late_91_on, is_restructured = excluded.is_restructured, late_since = excluded.late_since;
 
 -- name: put_shares
 insert into boards.shares select * from jsonb_populate_recordset(null::boards.shares, :rows)
@@ -187,8 +187,8 @@ select count(*) from boards.loans where paid_at is not null;
 
 -- name: loans_newest
 select l.customer_id, l.loan_id, l.application_id, l.amount_fen, l.months, l.value_date,
-       case when l.settled_on is not null then 0 else coalesce(l.left_fen, l.amount_fen) end as left_fen, l.repaid_fen, l.stage, l.days_late,
-       l.overdue_fen, l.asset_class,
+       case when l.settled_on is not null then 0 else coalesce(l.left_fen, l.amount_fen) end as left_fen, l.repaid_fen, l.stage,
+       coalesce(:today::date - l.late_since, l.days_late) as days_late, l.overdue_fen, l.asset_class,
        case when l.returned_at is not null then 'returned' when l.written_off_fen > 0 then 'written_off' when l.settled_on is not null then 'settled'
             when l.stage is not null then 'late' else 'running' end as standing,
        coalesce(a.place_kind, '') as place_kind, extract(epoch from l.paid_at - a.tapped_at)::bigint as seconds
@@ -199,8 +199,8 @@ order by l.paid_at desc, l.loan_id;
 -- name: loans_by_people
 -- Loans narrowed by what is known of their application: the page is found among the applications, and only its loans are looked up.
 select l.customer_id, l.loan_id, l.application_id, l.amount_fen, l.months, l.value_date,
-       case when l.settled_on is not null then 0 else coalesce(l.left_fen, l.amount_fen) end as left_fen, l.repaid_fen, l.stage, l.days_late,
-       l.overdue_fen, l.asset_class,
+       case when l.settled_on is not null then 0 else coalesce(l.left_fen, l.amount_fen) end as left_fen, l.repaid_fen, l.stage,
+       coalesce(:today::date - l.late_since, l.days_late) as days_late, l.overdue_fen, l.asset_class,
        case when l.returned_at is not null then 'returned' when l.written_off_fen > 0 then 'written_off' when l.settled_on is not null then 'settled'
             when l.stage is not null then 'late' else 'running' end as standing,
        coalesce(a.place_kind, '') as place_kind, extract(epoch from l.paid_at - a.tapped_at)::bigint as seconds
@@ -230,8 +230,8 @@ select count(*) from boards.applications a where a.paid_at is not null
 
 -- name: loans_page
 select l.customer_id, l.loan_id, l.application_id, l.amount_fen, l.months, l.value_date,
-       case when l.settled_on is not null then 0 else coalesce(l.left_fen, l.amount_fen) end as left_fen, l.repaid_fen, l.stage, l.days_late,
-       l.overdue_fen, l.asset_class,
+       case when l.settled_on is not null then 0 else coalesce(l.left_fen, l.amount_fen) end as left_fen, l.repaid_fen, l.stage,
+       coalesce(:today::date - l.late_since, l.days_late) as days_late, l.overdue_fen, l.asset_class,
        case when l.returned_at is not null then 'returned' when l.written_off_fen > 0 then 'written_off' when l.settled_on is not null then 'settled'
             when l.stage is not null then 'late' else 'running' end as standing,
        coalesce(a.place_kind, '') as place_kind, extract(epoch from l.paid_at - a.tapped_at)::bigint as seconds
@@ -258,7 +258,7 @@ where l.paid_at is not null
        when 'below_tier_2' then (a.place_kind = 'city' and a.tier >= :tier_below::int or a.place_kind in ('village', 'county_seat'))
        when 'small_ticket' then (l.amount_fen <= :small_fen::bigint) when 'all' then true end)
 order by case :sort::text when 'amount' then l.amount_fen when 'left' then case when l.settled_on is not null then 0 else coalesce(l.left_fen, l.amount_fen) end
-              when 'late' then l.days_late when 'overdue' then l.overdue_fen else extract(epoch from l.paid_at)::bigint end desc, l.loan_id
+              when 'late' then coalesce(:today::date - l.late_since, l.days_late) when 'overdue' then l.overdue_fen else extract(epoch from l.paid_at)::bigint end desc, l.loan_id
 limit :most offset :skip;
 
 -- name: loans_page_count

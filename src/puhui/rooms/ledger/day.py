@@ -212,7 +212,7 @@ async def _tell(work: Work, loan: Loan, state: State, named: AssetClass, day: da
     stage = _stage(state.days_late)
     if stage > loan.stage:
         overdue = sum(row.owed.total_fen for row in state.rows if row.due < day)
-        work.emit(events.LoanFellBehind(loan.customer_id, loan.loan_id, state.days_late, overdue, f"M{stage}"))
+        work.emit(events.LoanFellBehind(loan.customer_id, loan.loan_id, state.days_late, overdue, f"M{stage}", state.oldest_unpaid_due))
     if named is not loan.asset_class:
         await store.add_class_change(work, loan.customer_id, loan.loan_id, day, loan.asset_class, named, state.days_late)
         work.emit(events.AssetClassChanged(loan.customer_id, loan.loan_id, loan.asset_class.value, named.value))

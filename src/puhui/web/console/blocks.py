@@ -1,6 +1,6 @@
 """Blocks: what a screen is made of. A screen says what stands there; how it looks is the templates' own affair.
 
-`name`s are keys of `words.toml`. A `kind` says how a value reads: text, word (a key of the words), code, money (fen), count, day, at, ppm, ms,
+`name`s are keys of `words.toml`. A `kind` says how a value reads: text, word (a key of the words), code, money (fen), count, day, at, moment (an instant of this year), ppm, ms,
 seconds, yes (a yes/no), state (a word with a colour), personal (masked already).
 """
 

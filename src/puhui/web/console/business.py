@@ -22,7 +22,7 @@ PARTNER = "/console/partners/{partner_id}"
 ORDER_STATES = ("unknown", "sent", "created", "paid", "failed", "returned", "cancelled")
 STAGES = ("M1", "M2", "M3", "M4", "M5", "M6", "M7")
 SETTLEMENT_STATES = ("nothing", "ordered", "paid", "failed")
-LEDGER_DAYS_MAX = 31
+FOLDED_FROM = 12
 
 
 # -- a loan under the microscope
@@ -46,9 +46,10 @@ async def loan(visit: Visit) -> Sheet:
 
 
 def _standing(found: LoanView) -> Figures:
+    shown = "late" if found.days_late and found.standing.value == "active" else found.standing.value
     return Figures(
         [
-            Figure("standing", found.standing.value, "word", tone={"settled": "good", "written_off": "bad"}.get(found.standing.value, "")),
+            Figure("standing", shown, "word", tone={"settled": "good", "written_off": "bad", "late": "warn"}.get(shown, "")),
             Figure("principal-owed", found.principal_owed_fen, "money"),
             Figure("due-now", found.due_fen, "money", tone="warn" if found.overdue_fen else ""),
             Figure("payoff-today", found.payoff_fen, "money"),
@@ -121,7 +122,7 @@ async def _happened(work: Work, found: LoanView) -> Table:
     ]
     columns = (
         Column("event_no", "text"), Column("kind", "word"), Column("value_date", "day"), Column("booked_on", "day"), Column("amount_fen", "money"), *PART_COLUMNS,
-        Column("principal_left_fen", "money"), Column("is_undone", "yes"),
+        Column("principal_left_fen", "money"), *([Column("is_undone", "yes")] if any(row["is_undone"] for row in rows) else []),
     )  # fmt: skip
     return Table("happened", columns, rows)
 
@@ -178,7 +179,7 @@ async def _ordered(work: Work, found: LoanView) -> Table:
         }
         for one in await payments.orders_of(work, customer_id=CustomerId(found.customer_id), loan_id=LoanId(found.loan_id))
     ]
-    return Table("orders", [one for one in ORDER_COLUMNS if one.name not in {"ended_at", "tries"}], rows[::-1], "no-orders", total=len(rows), most=len(rows) or 1)
+    return Table("orders", [one for one in ORDER_COLUMNS if one.name not in {"ended_at", "tries"}], rows[::-1], "no-orders", total=len(rows), most=len(rows) or 1, is_folded=len(rows) > FOLDED_FROM)
 
 
 async def _reported(work: Work, found: LoanView) -> Table:
@@ -251,7 +252,7 @@ async def all_differences(visit: Visit) -> Sheet:
     ]  # fmt: skip
     columns = (
         Column("subject", "code", "/console/differences?book={book}&day={business_date}&subject={subject}&kind={kind}"), Column("book", "code"), Column("business_date", "day"),
-        Column("kind", "word"), Column("state", "state"), Column("ours", "code"), Column("theirs", "code"), Column("explanation"), Column("found_at", "at"),
+        Column("kind", "word"), Column("state", "state"), Column("ours", "code"), Column("theirs", "code"), Column("explanation", "long"), Column("found_at", "at"),
     )  # fmt: skip
     chosen = {name: visit.query.get(name, "") for name in ("book", "day", "subject", "kind")}
     fields = [Field(name, "text", value) for name, value in chosen.items()]

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Point = Mapping[str, Any]
+NAMED_MAX = 12
+"""So many bars are all named; of more, as many as fit."""
 
 
 def point(value: float | None, href: str = "") -> Point | float | None:
@@ -13,7 +15,7 @@ def point(value: float | None, href: str = "") -> Point | float | None:
 
 def bars(labels: Sequence[str], series: Mapping[str, Sequence[Any]], *, is_lying: bool = False) -> dict[str, Any]:
     """Give bars by label, of one or several series; lying ones read long names."""
-    names: dict[str, Any] = {"type": "category", "data": list(labels)}
+    names: dict[str, Any] = {"type": "category", "data": list(labels), "axisLabel": {"interval": 0} if len(labels) <= NAMED_MAX else {}}
     values: dict[str, Any] = {"type": "value", "minInterval": 1}
     return {
         "xAxis": values if is_lying else names,

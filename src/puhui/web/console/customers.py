@@ -175,7 +175,7 @@ async def _dealings(work: Work, customer_id: str) -> list[Block]:
     applications, all_applications = await boards.applications_page(work, ApplicationsWanted(customer_id=customer_id), most=FEW)
     loans, all_loans = await boards.loans_page(work, LoansWanted(customer_id=customer_id), most=FEW)
     cases = await customers.cases_of(work, customer_id)
-    own = ("customer_id", "entry_id", "scene", "place_kind")
+    own = ("customer_id", "entry_id", "scene", "place_kind", "seconds", "is_thin_file", "decided_ms", "months", "asset_class")
     return [
         Table("loans", [one for one in LOAN_COLUMNS if one.name not in own], rows_of(loans), "no-loans", total=all_loans, most=all_loans or 1),
         Table("applications", [one for one in APPLICATION_COLUMNS if one.name not in own], rows_of(applications), "no-applications", total=all_applications, most=all_applications or 1),
@@ -226,12 +226,12 @@ async def _messages(work: Work, customer_id: str) -> Table:
     rows = [
         {"at": one.wanted_at, "template": one.template, "state": one.state, "code": one.code} for one in await contacts.orders_of(work, customer_id, most=FEW)
     ]
-    return Table("messages", (Column("at", "at"), Column("template", "code"), Column("state", "state")), rows, "no-messages")
+    return Table("messages", (Column("at", "moment"), Column("template", "code"), Column("state", "state")), rows, "no-messages")
 
 
 async def _looked_at(work: Work, customer_id: str) -> Table:
     rows = [{"at": line.at, "actor": line.actor, "verb": line.verb, "field": line.facts.get("field")} for line in await staff.lines_about(work, subject=customer_id, most=FEW)]
-    return Table("who-looked", (Column("at", "at"), Column("verb", "word"), Column("field", "word"), Column("actor", "code")), rows, "nobody-looked")
+    return Table("who-looked", (Column("at", "moment"), Column("verb", "word"), Column("field", "word"), Column("actor", "code")), rows, "nobody-looked")
 
 
 async def _unmask(visit: Visit) -> dict[str, str]:

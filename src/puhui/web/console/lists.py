@@ -57,7 +57,7 @@ async def loans(visit: Visit) -> Sheet:
     async with visit.reading() as work:
         found, total = await boards.loans_page(work, wanted, sort=sort, **visit.span)
     columns = LOAN_COLUMNS if visit.may(Duty.SEE_CUSTOMER) else _without_links(LOAN_COLUMNS, "customer_id")
-    table = Table("loans", columns, rows_of(found), total=total, page=visit.page, sort=sort, is_listing=True, empty="no-loans")
+    table = Table("loans", columns, rows_of(found), total=total, page=visit.page, sort=sort, is_listing=True, empty="no-loans", note="overdue-note")
     filters = [
         choices(visit, "standing", STANDINGS),
         choices(visit, "stage", STAGES, is_word=False),

@@ -128,7 +128,7 @@ class _Saying:
                 return lasting(value * 1000, self.language)
             case "yes":
                 return self.word("yes" if value else "no")
-            case "at":
+            case "at" | "moment":
                 return at(value)
             case "day":
                 return value.isoformat() if isinstance(value, date) else str(value)

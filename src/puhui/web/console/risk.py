@@ -142,7 +142,7 @@ def _artefacts(record: Record, told: Mapping[str, Any]) -> Table:
     """Give what decided: artefacts by hash, rule packs, the rules that fired, and what the shadows would have said."""
     named = {"strategy": record.strategy_sha256, **told["artefacts"], "inputs": record.inputs_sha256, "outcome": record.outcome_sha256}
     rows = [{"artefact": f"artefact-{name}", "what-it-is": digest[:24] + "…"} for name, digest in named.items()]
-    rows += [{"artefact": "rule-pack", "what-it-is": pack} for pack in told["packs"]]
+    rows += [{"artefact": "rule-pack", "what-it-is": f"{pack.partition(':')[0]} {pack.partition(':')[2][:12]}…"} for pack in told["packs"]]
     rows += [{"artefact": "rule-fired", "what-it-is": rule} for rule in told["fired"]]
     rows += [{"artefact": "shadow", "what-it-is": f"{one['strategy'][:12]} {one['answer']} {one['band']} {one['points']}"} for one in told["shadows"]]
     return Table("artefacts", (Column("artefact", "word"), Column("what-it-is", "name")), rows)
@@ -182,17 +182,19 @@ async def _review(visit: Visit) -> None:
 async def strategies(visit: Visit) -> Sheet:
     """List the strategies of the product with their standing and share."""
     async with visit.reading() as work:
+        found = await decisions.strategies_of(work, PRODUCT)
+        tried = sum(one.share_bp for one in found if one.standing is not decisions.Standing.CHAMPION)
         rows = [
             {
                 "version": one.version,
                 "standing": one.standing.value,
-                "share_ppm": one.share_bp * 100,
+                "share_ppm": (10_000 - tried if one.standing is decisions.Standing.CHAMPION else one.share_bp) * 100,
                 "strategy": one.strategy_sha256,
                 "scorecard": one.scorecard_sha256,
                 "policy": one.policy_sha256,
                 "approval_id": one.approval_id,
             }
-            for one in await decisions.strategies_of(work, PRODUCT)
+            for one in found
         ]
     columns = (Column("version", "text"), Column("standing", "state"), Column("share_ppm", "ppm"), Column("strategy", "code"), Column("scorecard", "code"), Column("policy", "code"), Column("approval_id", "code"))
     return Sheet("strategies", [Table("strategies", columns, rows, total=len(rows), most=max(len(rows), 1), is_listing=True, note="strategies-note")])

@@ -11,6 +11,7 @@ from puhui.web.console.blocks import Block, Column, Fact, Facts, Field, Figure, 
 from puhui.web.console.lists import choices
 from puhui.web.console.screen import Deed, Screen, of
 from puhui.web.console.visit import Visit, address, rows_of
+from puhui.web.console.words import word
 
 APPROVAL = "/console/approvals/{approval_id}"
 APPROVAL_STATES = ("open", "given", "used", "declined")
@@ -146,7 +147,7 @@ async def accounts(visit: Visit) -> Sheet:
         {
             "login": one.login,
             "name": one.name,
-            "roles": " · ".join(sorted(role.value for role in one.roles)),
+            "roles": _named(one.roles, visit),
             "state": "active" if one.is_active else "closed",
             "has_totp": one.has_totp,
             "locked_until": one.locked_until,
@@ -155,9 +156,14 @@ async def accounts(visit: Visit) -> Sheet:
         for one in found
     ]
     span = visit.span
-    columns = (Column("login", "text", "/console/accounts/{login}"), Column("name"), Column("roles"), Column("state", "state"), Column("has_totp", "yes"), Column("locked_until", "at"), Column("staff_id", "code"))
+    columns = (Column("login", "text", "/console/accounts/{login}"), Column("name"), Column("roles", "long"), Column("state", "state"), Column("has_totp", "yes"), Column("locked_until", "at"), Column("staff_id", "code"))
     fields = [Field("login", hint="login-hint"), Field("name"), *(Field(f"role-{role}", "yes") for role in ROLES), Field("password", "password", hint="password-hint")]
     return Sheet("accounts", [Table("accounts", columns, rows[span["skip"] : span["skip"] + span["most"]], total=len(rows), page=visit.page), Form("add", fields, title="add-account", note="add-account-note")])
+
+
+def _named(roles: frozenset[Role], visit: Visit) -> str:
+    """Give roles as the member reads them."""
+    return " · ".join(word(f"role-{role.value}", visit.language) for role in sorted(roles, key=lambda role: role.value))
 
 
 async def account(visit: Visit) -> Sheet:
@@ -184,7 +190,7 @@ async def account(visit: Visit) -> Sheet:
             Form("password", [Field("password", "password", hint="password-hint")], title="set-password", note="set-password-note"),
             Form("close", [], "bad", "close-account-note", "close-account"),
         ]
-    told = Table("account-lines", (Column("at", "at"), Column("verb", "word"), Column("actor", "code"), Column("facts")), [{"at": one.at, "verb": one.verb, "actor": one.actor, "facts": _facts(one)} for one in lines])
+    told = Table("account-lines", (Column("at", "at"), Column("verb", "word"), Column("actor", "code"), Column("facts", "long")), [{"at": one.at, "verb": one.verb, "actor": one.actor, "facts": _facts(one)} for one in lines])
     return Sheet("account", [facts, *forms, told], about=found.login)
 
 
@@ -236,7 +242,7 @@ async def audit(visit: Visit) -> Sheet:
     ]
     columns = (
         Column("seq", "text"), Column("at", "at"), Column("who", "text", "/console/audit?actor={actor}"), Column("verb", "word", "/console/audit?verb={verb}"),
-        Column("subject", "code", "/console/audit?subject={subject}"), Column("facts"), Column("chain", "code"),
+        Column("subject", "code", "/console/audit?subject={subject}"), Column("facts", "long"), Column("chain", "code"),
     )  # fmt: skip
     whole = visit.revealed.get("broken")
     note = [] if whole is None else [Note("audit-whole", tone="good") if not whole else Note("audit-broken", {"places": whole}, "bad")]
@@ -266,7 +272,7 @@ async def me(visit: Visit) -> Sheet:
             [
                 Fact("login", found.login),
                 Fact("name", found.name),
-                Fact("roles", " · ".join(sorted(role.value for role in found.roles))),
+                Fact("roles", _named(found.roles, visit)),
                 Fact("has_totp", found.has_totp, "yes"),
             ],
         ),

@@ -9,7 +9,7 @@ function dressed(option) {
   const axes = (one) => (Array.isArray(one) ? one.map(axis) : one && axis(one));
   return {
     color: palette(), animationDuration: 300, textStyle: { color: ink, fontFamily: css("--font") }, backgroundColor: "transparent",
-    grid: { left: 8, right: 16, top: option.legend ? 36 : 24, bottom: 4, containLabel: true },
+    grid: { left: 8, right: 28, top: option.legend ? 36 : 16, bottom: 4, containLabel: true },
     ...option, xAxis: axes(option.xAxis), yAxis: axes(option.yAxis),
     legend: option.legend && { type: "scroll", top: 0, left: 0, itemWidth: 14, itemHeight: 8, icon: "roundRect", textStyle: { color: ink, fontSize: 12 }, pageTextStyle: { color: ink }, ...option.legend },
     tooltip: { trigger: "axis", renderMode: "richText", confine: true, backgroundColor: sheet, borderColor: line, textStyle: { color: css("--ink"), fontSize: 12 }, axisPointer: { lineStyle: { color: line }, shadowStyle: { color: css("--line-2") } }, ...option.tooltip },
