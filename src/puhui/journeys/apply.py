@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -32,6 +32,9 @@ from puhui.rooms.ledger import LoanView
 from puhui.vocabulary import ids
 from puhui.vocabulary.permits import Permit, PermitStale
 from puhui.vocabulary.steps import BorrowerStep, Session, State, StepAnswer
+
+if TYPE_CHECKING:
+    from puhui.rooms.histories.events import Held
 
 SALES = "sales"
 POLL_S = 1
@@ -211,7 +214,7 @@ async def gather(desk: Desk, turn: Turn) -> Turn | None:
     async with desk.work(HOUSE) as work:
         answered = [(fetch, records) for (_, fetch), records in zip(asking.fetches, told, strict=True) if isinstance(records, Records)]
         await histories.note_fetches(work, answered)
-        await _tell(work, asking, answered, answer)
+        held = await _tell(work, asking, answered, answer)
         is_open = any(isinstance(records, Unknown) for records in told)
         if asking.query and isinstance(answer, Answer):
             await _note_report(work, asking.query[1], asking.application.customer_id, answer)
@@ -220,19 +223,19 @@ async def gather(desk: Desk, turn: Turn) -> Turn | None:
         if is_open:
             pause = ASK_AGAIN_S[min(turn.attempts, len(ASK_AGAIN_S)) - 1]
             return await flows.move(work, turn, due=work.in_a_while(seconds=pause))
-        await _decide(work, asking.application)
+        await _decide(work, asking.application, held)
         await flows.end(work, turn)
         return None
 
 
-async def _tell(work: Work, asking: Asking, answered: Sequence[tuple[Fetch, Records]], answer: object) -> None:
+async def _tell(work: Work, asking: Asking, answered: Sequence[tuple[Fetch, Records]], answer: object) -> "Held | None":
     """Append to the event log what sources and bureau told, known from the tap on, each under the permit by which it was asked."""
     permits = {permit.item: permit for permit, _ in asking.fetches}
     pages = {fetch.source: [page.raw for page in records.pages] for fetch, records in answered if records.state is FetchState.FULL}
     report = None
     if asking.query and isinstance(answer, Answer) and answer.is_good and answer.body["found"]:
         permits["bureau"], report = asking.query[0], answer.body["report"]
-    await histories.tell_sources(
+    return await histories.tell_sources(
         work, customer_id=asking.application.customer_id, as_of=asking.application.tapped_at, pages=pages, report=report, permits=permits
     )
 
@@ -318,14 +321,14 @@ async def _note_report(work: Work, asked: Report, customer_id: str, answer: Answ
 # -- deciding ------------------------------------------------------------------------------------------------------------
 
 
-async def _decide(work: Work, application: Application) -> None:
+async def _decide(work: Work, application: Application, held: "Held | None") -> None:
     """Read what is known as of the tap, as far as it may be used now, and decide."""
     customer_id, tapped_at = application.customer_id, application.tapped_at
     permits = await _permits(work, customer_id)
     states, told = await histories.ended(work, customer_id=customer_id, permits=permits.values(), as_of=tapped_at)
     ended = {source: state.value for source, state in sorted(states.items())} | ({"bureau": told.state.value} if told else {})
     known = await histories.known_as_of(
-        work, customer_id=customer_id, catalogue=bare(), tables=sorted(permits), as_of_us=decisions.microseconds(tapped_at)
+        work, customer_id=customer_id, catalogue=bare(), tables=sorted(permits), as_of_us=decisions.microseconds(tapped_at), held=held
     )
     identity = await customers.identity(work, customer_id)
     tapped_on = business_date(tapped_at)

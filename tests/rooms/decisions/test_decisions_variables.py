@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from puhui.engines.variables import Fetch, History
 from puhui.engines.variables.origination import bare, origination
 from puhui.engines.variables.sources import Event, rows_of_book, rows_of_report, rows_told
+from puhui.engines.variables.telling import with_news
 from puhui.rooms.decisions.candidates import candidates
 from puhui.rooms.decisions.known import DAY_US, SOURCES, Asked, BureauReport, Missing, read_report
 from puhui.rooms.decisions.measures import monthly_income_fen, work_of
@@ -18,6 +19,7 @@ from puhui.vocabulary.reasons import SENTENCES
 
 A = 1_790_000_000_000_000
 ASKED = Asked(300_000, 6, 30)
+OURS = History.read(bare(), {"app": {}, "repayment": {}})
 ACCOUNT = {"account": "x", "kind": "R2", "lender_kind": "card", "opened": "2025-01-01", "credit_fen": 100, "balance_fen": 50, "statuses": "NN3N", "overdue_fen": 0, "class": 1}
 QUERY = {"at": "2026-08-20T00:00:00+08:00", "reason": "loan_application", "lender_kind": "bank"}
 REPORT = {"report_id": "r", "as_of": "2026-09-01T08:30:00.123+08:00", "accounts": [ACCOUNT], "queries": [QUERY], "notices": []}
@@ -31,8 +33,8 @@ def event(number: int, days_ago: float, kind: str, amount_fen: int = 0, *, known
 
 def history_of(told, *, until=None) -> History:
     """Rows as a book tells them, each source fetched at A."""
-    fetches = {source: [Fetch(A, f"co-{source}", until)] for source in told}
-    return History.read(bare(), {source: rows_of_book(source, rows) for source, rows in told.items()} | {"app": {}, "repayment": {}}, fetches=fetches)
+    rows = {source: with_news(bare().table(source), None, rows_of_book(source, some)) for source, some in told.items()}
+    return OURS.beside(History(bare(), rows, {source: (Fetch(A, f"co-{source}", until),) for source in told}))
 
 
 def values_of(told, report=None, ended=None, asked=ASKED):
@@ -121,7 +123,8 @@ def test_a_page_as_a_source_tells_it_and_a_book_of_the_same_events_give_the_same
         Event(row["event_id"], *((datetime.fromisoformat(row[word]) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) for word in ("at", "known_at")), row["kind"], row["data"])
         for row in rows
     ]
-    live = History.read(bare(), {source: rows_told(source, [json.dumps(rows).encode()], A), "app": {}, "repayment": {}}, fetches={source: [Fetch(A, "co")]})
+    rows_live = with_news(bare().table(source), None, rows_told(source, [json.dumps(rows).encode()], A))
+    live = OURS.beside(History(bare(), {source: rows_live}, {source: (Fetch(A, "co"),)}))
     assert compute(live, A, ASKED, None, {}).bits_sha256 == compute(history_of({source: told}), A, ASKED, None, {}).bits_sha256
 
 
@@ -138,8 +141,16 @@ def test_what_a_source_says_wrongly_is_left_out_and_never_a_wrong_number() -> No
         {"event_id": 5, "at": at, "known_at": at, "kind": "pay", "data": {"amount_fen": 40}},
     ]
     rows = rows_told("wallet", [json.dumps(page).encode()], A)
-    assert rows["event_id"].tolist() == [2, 3, 5]
-    assert rows["amount"] == [None, None, 40]
+    assert rows.event_id.tolist() == [2, 3, 5]
+    assert (rows.values.tolist(), rows.ok.tolist()) == ([[0, 0, 40]], [[False, False, True]])
+
+
+def test_an_instant_is_the_same_however_a_source_writes_its_offset() -> None:
+    ways = ["2026-09-01T08:30:00.5+08:00", "2026-09-01T00:30:00.500Z", "2026-08-31T19:00:00.500000-05:30"]
+    pages = [json.dumps([{"event_id": n, "at": at, "known_at": at, "kind": "pay", "data": {}}]).encode() for n, at in enumerate(ways)]
+    together = rows_told("wallet", pages, A).event_time.tolist()
+    assert [rows_told("wallet", [page], A).event_time.tolist() for page in pages] == [[at] for at in together]
+    assert set(together) == {1_788_222_600_500_000}
 
 
 def test_a_report_reads_as_it_stands_on_the_wire() -> None:

@@ -23,13 +23,13 @@ def alone(table: Table) -> Catalogue:
     return _ALONE[shape]
 
 
-def with_news(table: Table, before: Rows | None, told: Columns) -> Rows:
+def with_news(table: Table, before: Rows | None, told: Columns | Raw) -> Rows:
     """Give a table's rows with what is new in `told`: events not known, and events told otherwise than what is in force of them.
 
     A null tells nothing, so it takes nothing back. Of several versions that are told as known at one instant, the greatest revision is taken.
     Raises: TwoTruths, TooManyRows, and the refusals of reading columns.
     """
-    raw = read_columns(table, told)
+    raw = told if isinstance(told, Raw) else read_columns(table, told)
     if len(raw.event_id) and (raw.known_time == raw.known_time[0]).all():
         raw = raw.take(_in_force(raw))
     if before is None or not len(before):
@@ -75,4 +75,6 @@ def as_known(history: History, at_us: int) -> History:
             continue
         early = rows.known_time <= at_us
         tables[table.name] = rows if early.all() else rows_of(table, rows.raw(table).take(np.flatnonzero(early)))
+    if fetches == history.fetches and all(tables[name] is rows for name, rows in history.tables.items()):
+        return history
     return History(history.catalogue, tables, fetches)

@@ -103,7 +103,7 @@ def _cases(
 
 
 def _rows_of(table: str, events: Sequence[Event]) -> Rows:
-    return rows_of(_TABLES[table], read_columns(_TABLES[table], rows_of_book(table, events) if events else {}))
+    return rows_of(_TABLES[table], rows_of_book(table, events) if events else read_columns(_TABLES[table], {}))
 
 
 def _by_person(rows: Iterator[dict[str, str]]) -> dict[int, list[dict[str, str]]]:

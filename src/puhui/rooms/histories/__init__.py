@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from puhui.engines import variables
     from puhui.engines.variables.plan import Plan
     from puhui.rooms.histories.event_log import Sealing
-    from puhui.rooms.histories.events import Known
+    from puhui.rooms.histories.events import Held, Known
     from puhui.rooms.histories.lake import ParquetLog
     from puhui.rooms.histories.replica import LmdbLog
 
@@ -133,11 +133,11 @@ async def scan_events(work: Work, *, catalogue: "variables.Catalogue", shard: in
 
 async def tell_sources(
     work: Work, *, customer_id: str, as_of: datetime, pages: Mapping[str, Sequence[bytes]], report: Mapping[str, Any] | None, permits: Mapping[str, Permit]
-) -> None:
+) -> "Held | None":
     """Append what sources and bureau told for one asking; see `events.tell_sources`."""
     from puhui.rooms.histories import events
 
-    await events.tell_sources(work, customer_id=customer_id, as_of=as_of, pages=pages, report=report, permits=permits)
+    return await events.tell_sources(work, customer_id=customer_id, as_of=as_of, pages=pages, report=report, permits=permits)
 
 
 async def end_consent(work: Work, *, customer_id: str, catalogue: "variables.Catalogue", table: str, consent_id: str) -> bool:
@@ -148,12 +148,14 @@ async def end_consent(work: Work, *, customer_id: str, catalogue: "variables.Cat
 
 
 async def known_as_of(
-    work: Work, *, customer_id: str, catalogue: "variables.Catalogue", tables: Sequence[str], as_of_us: int, is_read: bool = True
+    work: Work, *, customer_id: str, catalogue: "variables.Catalogue", tables: Sequence[str], as_of_us: int, is_read: bool = True, held: "Held | None" = None
 ) -> "Known":
     """Give a person's history as known at an instant; see `events.known_as_of`."""
     from puhui.rooms.histories import events
 
-    return await events.known_as_of(work, customer_id=customer_id, catalogue=catalogue, tables=tables, as_of_us=as_of_us, is_read=is_read)
+    return await events.known_as_of(
+        work, customer_id=customer_id, catalogue=catalogue, tables=tables, as_of_us=as_of_us, is_read=is_read, held=held
+    )
 
 
 async def is_erased(work: Work, *, customer_id: str, tables: Sequence[str]) -> bool:

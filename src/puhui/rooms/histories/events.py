@@ -6,15 +6,16 @@ instant A is never added to: whatever is appended later is known after A, so tha
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from puhui.engines.variables import Fetch, History, Table
 from puhui.engines.variables.catalogue import Catalogue
-from puhui.engines.variables.columns import instant_us
+from puhui.engines.variables.columns import Raw, instant_us
 from puhui.engines.variables.origination import bare
 from puhui.engines.variables.refusals import OtherCatalogue
 from puhui.engines.variables.sources import rows_of_report, rows_told
@@ -33,7 +34,7 @@ BATCH = 500
 class Told:
     """What is appended to one table: rows, with the instant from which they are known, and the fetches that brought them."""
 
-    rows: Mapping[str, Any]
+    rows: Mapping[str, Any] | Raw
     fetches: tuple[Fetch, ...] = ()
 
 
@@ -62,39 +63,56 @@ async def append(
     size = len(next(iter(rows.values()), ()))
     asked = tuple(Fetch(at, consent, None if until is None else instant_us("the end of a consent", until)) for consent, until in fetched)
     told = Told({**rows, "known_time": [at] * size} if rows else {}, asked)
-    return (await _put(work, customer_id, catalogue, {table: told}))[table]
+    return (await _put(work, customer_id, catalogue, {table: told}))[table].place
 
 
-async def tell(work: Work, *, customer_id: str, catalogue: Catalogue, told: Mapping[str, Told], as_of_us: int) -> Mapping[str, int]:
-    """Append what sources told, asked as of one instant, in several tables at once; give their places in the log.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A table as it lies in the log: its place there, its rows as a history of this table alone, the SHA-256 of its blob."""
+
+    place: int
+    history: History = field(repr=False)
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What this Work holds of a person, whose log it has locked: the last instant that was read as of, and tables of the log."""
+
+    read_us: int
+    tables: Mapping[str, Kept]
+
+
+async def tell(work: Work, *, customer_id: str, catalogue: Catalogue, told: Mapping[str, Told], as_of_us: int) -> Held:
+    """Append what sources told, asked as of one instant, in several tables at once; give what is held of these now.
 
     The rows are known from that instant, or from after what was read of the person since. Raises: the refusals of reading columns.
     """
-    at = await _after_what_was_read(work, customer_id, as_of_us)
-    moved = {
-        table: Told(
-            {**one.rows, "known_time": [at] * len(one.rows["event_id"])} if one.rows else {},
-            tuple(Fetch(at, fetch.consent, fetch.until) for fetch in one.fetches),
-        )
-        for table, one in told.items()
-    }
-    return await _put(work, customer_id, catalogue, moved)
+    read_us = await _read_us(work, customer_id)
+    at = max(as_of_us, read_us + 1)
+    moved = {name: Told(_known_from(at, one.rows), tuple(Fetch(at, fetch.consent, fetch.until) for fetch in one.fetches)) for name, one in told.items()}
+    return Held(read_us, await _put(work, customer_id, catalogue, moved))
+
+
+def _known_from(at: int, rows: Mapping[str, Any] | Raw) -> Mapping[str, Any] | Raw:
+    if isinstance(rows, Raw):
+        return replace(rows, known_time=np.full(len(rows.event_id), at, np.int64))
+    return {**rows, "known_time": [at] * len(rows["event_id"])} if rows else rows
 
 
 async def tell_sources(
     work: Work, *, customer_id: str, as_of: datetime, pages: Mapping[str, Sequence[bytes]], report: Mapping[str, Any] | None, permits: Mapping[str, Permit]
-) -> None:
+) -> Held | None:
     """Append what was told for one asking: the pages of each source, and the bureau's report, each under the permit by which it was asked.
 
     A source that knows nobody has told nothing. Raises: msgspec.ValidationError (a page that is none), and the refusals of reading columns.
     """
     at = instant_us("the instant asked about", as_of)
-    rows = {source: rows_told(source, raw, at) for source, raw in pages.items()}
+    rows: dict[str, Mapping[str, Any] | Raw] = {source: rows_told(source, raw, at) for source, raw in pages.items()}
     if report is not None:
         rows["bureau"] = rows_of_report(report, at)
     told = {name: Told(some, (_fetch(at, permits[name]),)) for name, some in rows.items()}
-    if told:
-        await tell(work, customer_id=customer_id, catalogue=bare(), told=told, as_of_us=at)
+    return await tell(work, customer_id=customer_id, catalogue=bare(), told=told, as_of_us=at) if told else None
 
 
 def _fetch(at: int, permit: Permit) -> Fetch:
@@ -124,33 +142,38 @@ async def end_consent(work: Work, *, customer_id: str, catalogue: Catalogue, tab
     """Say that a consent has ended: what was fetched under it alone is missing from now on. Gives whether anything had been fetched under it."""
     at = await _after_what_was_read(work, customer_id, instant_us("the instant of the Work", work.at))
     known = (await _held(work, customer_id, catalogue, [table])).get(table)
-    if known is None or not any(fetch.consent == consent_id for fetch in known[1].fetches[table]):
+    if known is None or not any(fetch.consent == consent_id for fetch in known.history.fetches[table]):
         return False
     await _put(work, customer_id, catalogue, {table: Told({}, (Fetch(at, consent_id, at),))})
     return True
 
 
-async def known_as_of(work: Work, *, customer_id: str, catalogue: Catalogue, tables: Sequence[str], as_of_us: int, is_read: bool = True) -> Known:
+async def known_as_of(
+    work: Work, *, customer_id: str, catalogue: Catalogue, tables: Sequence[str], as_of_us: int, is_read: bool = True, held: Held | None = None
+) -> Known:
     """Give what is known of a person as of an instant, from these tables and our own. `is_read`: a decision reads it, so nothing is ever added to it.
 
     An instant as of which was read before is moved on by a microsecond, so that of two decisions each has its own. Looked at again with
-    `is_read` false, an instant gives the same bytes for ever, unless they were erased.
+    `is_read` false, an instant gives the same bytes for ever, unless they were erased. `held` is what this Work has just appended, if it did.
     """
     wanted = [table for table in catalogue.tables if table.name in tables or not table.consent]
     if is_read:
         await fold(work, customer_id)
-        as_of_us = await _after_what_was_read(work, customer_id, as_of_us)
+        as_of_us = max(as_of_us, (held.read_us if held else await _read_us(work, customer_id)) + 1)
         await store.mark_read(work, customer_id, as_of_us)
-    held = await _held(work, customer_id, catalogue, [table.name for table in wanted])
+    at_hand = dict(held.tables) if held else {}
+    at_hand |= await _held(work, customer_id, catalogue, [table.name for table in wanted if table.name not in at_hand])
     history, digest = empty(catalogue), hashlib.sha256()
     for table in wanted:
-        one = held[table.name][1] if table.name in held else _none(table)
+        kept = at_hand.get(table.name)
+        one = kept.history if kept else _none(table)
         known = as_known(one, as_of_us)
         if known.tables[table.name] is None:
             continue
         history = _beside(history, known, table)
-        digest.update(f"{table.name}|".encode() + hashlib.sha256(known.blob()).digest())
-    return Known(as_of_us, history, {name: place for name, (place, _) in sorted(held.items())}, digest.hexdigest())
+        digest.update(f"{table.name}|".encode() + (kept.digest if kept and known is one else hashlib.sha256(known.blob()).digest()))
+    places = {table.name: at_hand[table.name].place for table in wanted if table.name in at_hand}
+    return Known(as_of_us, history, places, digest.hexdigest())
 
 
 async def is_erased(work: Work, customer_id: str, tables: Sequence[str]) -> bool:
@@ -161,8 +184,9 @@ async def is_erased(work: Work, customer_id: str, tables: Sequence[str]) -> bool
 async def read(work: Work, *, customer_id: str, catalogue: Catalogue, tables: Sequence[str] | None = None) -> History:
     """Give what is known of a person; of these tables only, if they are named. What may speak at an instant the fetches and consents in it say."""
     history = empty(catalogue)
-    for name, (_, one) in (await _held(work, customer_id, catalogue, [table.name for table in catalogue.tables if tables is None or table.name in tables])).items():
-        history = _beside(history, one, one.catalogue.tables[0]) if one.tables[name] is not None else history
+    names = [table.name for table in catalogue.tables if tables is None or table.name in tables]
+    for kept in (await _held(work, customer_id, catalogue, names)).values():
+        history = _beside(history, kept.history, kept.history.catalogue.tables[0])
     return history
 
 
@@ -202,25 +226,33 @@ async def export(work: Work, customer_id: str, catalogue: Catalogue) -> dict[str
     return told
 
 
+async def _read_us(work: Work, customer_id: str) -> int:
+    """Keep other writers of the person out until the Work ends, and give the last instant that was read as of."""
+    await store.lock_log(work, customer_id)
+    return await store.read_at_us(work, customer_id)
+
+
 async def _after_what_was_read(work: Work, customer_id: str, at_us: int) -> int:
     """Keep other writers of the person out until the Work ends, and give this instant, or the one after the last that was read as of."""
-    await store.lock_log(work, customer_id)
-    return max(at_us, await store.read_at_us(work, customer_id) + 1)
+    return max(at_us, await _read_us(work, customer_id) + 1)
 
 
-async def _held(work: Work, customer_id: str, catalogue: Catalogue, names: Sequence[str]) -> dict[str, tuple[int, History]]:
-    """Give the tables that hold something: their place in the log, and their rows as a history of this table alone."""
-    found: dict[str, tuple[int, History]] = {}
+async def _held(work: Work, customer_id: str, catalogue: Catalogue, names: Sequence[str]) -> dict[str, Kept]:
+    """Give the tables that hold something."""
+    found: dict[str, Kept] = {}
     for name, (place, sealed) in (await store.find_events(work, customer_id, names)).items():
         table = catalogue.table(name)
         if sealed is not None and table is not None:
-            found[name] = place, History.from_blob(alone(table), work.keys.open(FIELD, customer_id, sealed))
+            blob = work.keys.open(FIELD, customer_id, sealed)
+            found[name] = Kept(place, History.from_blob(alone(table), blob), hashlib.sha256(blob).digest())
     return found
 
 
-async def _put(work: Work, customer_id: str, catalogue: Catalogue, told: Mapping[str, Told]) -> dict[str, int]:
+async def _put(work: Work, customer_id: str, catalogue: Catalogue, told: Mapping[str, Told]) -> dict[str, Kept]:
+    """Append to tables and give them as they lie in the log now."""
     held = await store.find_events(work, customer_id, list(told))
     rows: list[tuple[str, int, bytes, bytes]] = []
+    kept: dict[str, Kept] = {}
     for name, more in told.items():
         table = catalogue.table(name)
         if table is None:
@@ -229,10 +261,12 @@ async def _put(work: Work, customer_id: str, catalogue: Catalogue, told: Mapping
         before = empty(alone(table)) if sealed is None else History.from_blob(alone(table), work.keys.open(FIELD, customer_id, sealed))
         own = {name: with_news(table, before.tables[name], more.rows)}
         asked = before.append(name, {}, more.fetches).fetches if more.fetches else before.fetches
-        blob = History(alone(table), own, asked).blob()
-        rows.append((name, place + 1, hashlib.sha256(blob).digest(), work.keys.seal(FIELD, customer_id, blob)))
+        history = History(alone(table), own, asked)
+        blob = history.blob()
+        kept[name] = Kept(place + 1, history, hashlib.sha256(blob).digest())
+        rows.append((name, place + 1, kept[name].digest, work.keys.seal(FIELD, customer_id, blob)))
     await store.put_events(work, customer_id, rows)
-    return {name: place for name, place, *_ in rows}
+    return kept
 
 
 def _none(table: Table) -> History:
