@@ -38,6 +38,9 @@ MATRIX = """
     /console/arrears                                        | RHOFCLA   |
     /console/write-offs                                     | FA        |
     /console/strategies                                     | RHA       |
+    /console/variables                                      | RHA       | find:RHA
+    /console/variables/one                                  | RHA       |
+    /console/customers/{customer_id}/variables              | RHOSCLA   |
     /console/inclusion                                      | RHOFLA    |
     /console/directions                                     | RHOFLA    |
     /console/bureau                                         | RHOFLA    |

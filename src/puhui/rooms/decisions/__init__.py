@@ -9,7 +9,9 @@ the all-in cap of the day; at most four reasons, proven by running the decision 
 from puhui.rooms.decisions.application import Accepted, Application, ApplicationState, Exposure, Offer, Proof, Record
 from puhui.rooms.decisions.book import BookUnreadable
 from puhui.rooms.decisions.bounds import bounds_on
+from puhui.rooms.decisions.candidates import Paper
 from puhui.rooms.decisions.deciding import Answer, OfferTerms, Outcome, decide
+from puhui.rooms.decisions.drift import Drift, Seen, drift_of
 from puhui.rooms.decisions.facts import Bounds, Facts, Inputs, read_inputs
 from puhui.rooms.decisions.fitted import fit_book
 from puhui.rooms.decisions.known import SOURCES, Asked, BureauReport, Missing, Value, microseconds, read_report
@@ -27,6 +29,7 @@ from puhui.rooms.decisions.operations import (
     ReplayPage,
     accept_offer,
     add_proof,
+    card_of,
     check,
     count_holds,
     decide_application,
@@ -54,10 +57,11 @@ from puhui.rooms.decisions.operations import (
     set_owed,
     told,
     use_exposure,
+    values_seen,
     velocity,
     withdraw_application,
 )
-from puhui.rooms.decisions.scorecard import ArtefactDamaged
+from puhui.rooms.decisions.scorecard import ArtefactDamaged, Characteristic, Scorecard
 from puhui.rooms.decisions.store import (
     applications_of,
     count_by_answer,
@@ -67,6 +71,7 @@ from puhui.rooms.decisions.store import (
     find_record_by_id,
     last_application,
     last_record,
+    newest_record_of,
     open_application,
     records_after,
     records_of,
@@ -83,7 +88,7 @@ from puhui.rooms.decisions.strategies import (
     shipped,
     strategies_of,
 )
-from puhui.rooms.decisions.vector import Vector, compute, names, papers, plan_sha256, warm
+from puhui.rooms.decisions.vector import Vector, asked_of_log, compute, names, papers, plan_sha256, warm
 
 __all__ = [
     "MOST",
@@ -101,6 +106,8 @@ __all__ = [
     "BookUnreadable",
     "Bounds",
     "BureauReport",
+    "Characteristic",
+    "Drift",
     "Exposure",
     "Facts",
     "Inputs",
@@ -112,10 +119,13 @@ __all__ = [
     "OfferTerms",
     "Outcome",
     "OverTheCap",
+    "Paper",
     "Proof",
     "Record",
     "ReplayPage",
     "Replayed",
+    "Scorecard",
+    "Seen",
     "Standing",
     "Strategy",
     "Value",
@@ -123,7 +133,9 @@ __all__ = [
     "accept_offer",
     "add_proof",
     "applications_of",
+    "asked_of_log",
     "bounds_on",
+    "card_of",
     "change_content",
     "check",
     "compute",
@@ -132,6 +144,7 @@ __all__ = [
     "decide",
     "decide_application",
     "demand_point",
+    "drift_of",
     "end_application",
     "erase",
     "expire_offers",
@@ -151,6 +164,7 @@ __all__ = [
     "last_record",
     "microseconds",
     "names",
+    "newest_record_of",
     "next_step",
     "note_card",
     "offers_in_force",
@@ -177,6 +191,7 @@ __all__ = [
     "strategies_of",
     "told",
     "use_exposure",
+    "values_seen",
     "velocity",
     "warm",
     "withdraw_application",

@@ -8,16 +8,18 @@ from typing import Any
 import msgspec
 
 from puhui.engines import law
+from puhui.foundation.days import business_date
 from puhui.foundation.money import Money
 from puhui.foundation.refusals import BadField, NotFound, Refusal, WrongState
 from puhui.foundation.work import Work
 from puhui.rooms.decisions import store, strategies
 from puhui.rooms.decisions.application import Accepted, Application, ApplicationState, Exposure, Hold, Offer, Proof, Record
 from puhui.rooms.decisions.deciding import Answer, Outcome, decide
+from puhui.rooms.decisions.drift import Seen
 from puhui.rooms.decisions.facts import Inputs, read_inputs
-from puhui.rooms.decisions.known import Missing
+from puhui.rooms.decisions.known import Missing, Value
 from puhui.rooms.decisions.policy import CONDITIONS
-from puhui.rooms.decisions.scorecard import ArtefactDamaged, sha256_of
+from puhui.rooms.decisions.scorecard import ArtefactDamaged, Scorecard, open_scorecard, sha256_of
 from puhui.vocabulary import ids
 from puhui.vocabulary.events import ApplicationDecided, ApplicationEnded, ApplicationReceived, OfferAccepted
 from puhui.vocabulary.products import Product, product, read_product
@@ -465,6 +467,28 @@ def _difference(record: Record, again: Outcome) -> str:
     first = read_outcome(record.outcome)
     names = [name for name in Outcome.__dataclass_fields__ if getattr(first, name) != getattr(again, name)]
     return f"outcome: {', '.join(names) or 'bytes'} differ"
+
+
+class _Values(msgspec.Struct):
+    """Of stored inputs the values alone."""
+
+    values: dict[str, Value]
+
+
+async def values_seen(work: Work, name: str, *, most: int = 1_000) -> list[Seen]:
+    """Give a value as the newest decisions used it, oldest first; decisions of sets that did not have it are left out. Nobody is named."""
+    seen = []
+    for at, inputs in reversed(await store.recent_inputs(work, most)):
+        values = msgspec.json.decode(inputs, type=_Values).values
+        if name in values:
+            seen.append(Seen(at, f"{business_date(at):%Y-%m}", values[name]))
+    return seen
+
+
+async def card_of(work: Work, record: Record | None = None) -> Scorecard | None:
+    """Give the card of a decision, or the one that decided last; None before the first decision."""
+    sha256 = record.artefacts["scorecard"] if record else await store.newest_scorecard(work)
+    return open_scorecard(await store.artefact(work, sha256)) if sha256 else None
 
 
 def told(record: Record, language: str = "zh") -> dict[str, Any]:

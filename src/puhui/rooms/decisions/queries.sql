@@ -107,6 +107,16 @@ select * from decisions.records where customer_id = :customer_id and application
 -- name: records_after
 select * from decisions.records where (at, decision_id) > (:at, :decision_id) order by at, decision_id limit :most;
 
+-- name: recent_inputs
+-- The newest decisions' inputs; a review reads what the decision before it read.
+select customer_id, at, inputs_sealed from decisions.records where kind <> 'review' order by at desc, decision_id desc limit :most;
+
+-- name: newest_record_of
+select * from decisions.records where customer_id = :customer_id order by at desc, k desc limit 1;
+
+-- name: newest_scorecard
+select artefacts ->> 'scorecard' as sha256 from decisions.records order by at desc, decision_id desc limit 1;
+
 -- name: count_by_answer
 select answer, count(*)::int as decisions, count(*) filter (where has_no_flip)::int as without_flip from decisions.records where kind <> 'review' group by answer;
 

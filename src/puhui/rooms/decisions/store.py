@@ -141,6 +141,23 @@ async def records_after(work: Work, at: datetime, decision_id: str, most: int) -
     return [_record(work, row) for row in await SQL.records_after.rows(work, at=at, decision_id=decision_id, most=most)]
 
 
+async def recent_inputs(work: Work, most: int) -> list[tuple[datetime, bytes]]:
+    """Give (at, inputs) of the newest decisions that read the log, newest first."""
+    rows = await SQL.recent_inputs.rows(work, most=most)
+    return [(row["at"], work.keys.open("decision_inputs", row["customer_id"], row["inputs_sealed"])) for row in rows]
+
+
+async def newest_record_of(work: Work, customer_id: str) -> Record | None:
+    row = await SQL.newest_record_of.row(work, customer_id=customer_id)
+    return _record(work, row) if row else None
+
+
+async def newest_scorecard(work: Work) -> str | None:
+    """Give the name of the card that decided last; None before the first decision."""
+    found = await SQL.newest_scorecard.value(work)
+    return str(found) if found else None
+
+
 async def count_by_answer(work: Work) -> Sequence[sql.Row]:
     return await SQL.count_by_answer.rows(work)
 

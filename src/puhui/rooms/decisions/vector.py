@@ -54,9 +54,15 @@ def asked_of_engine() -> tuple[Candidate, ...]:
 
 
 @cache
+def asked_of_log() -> tuple[str, ...]:
+    """Give the names that a decision asks of the event log; the rest of its vector are measures."""
+    return tuple(one.paper.name for one in asked_of_engine())
+
+
+@cache
 def the_plan() -> Plan:
     """Give the plan of every decision; its SHA-256 stands in the record."""
-    return bare().plan(one.paper.name for one in asked_of_engine())
+    return bare().plan(asked_of_log())
 
 
 @cache

@@ -133,6 +133,7 @@ async def person(visit: Visit) -> Sheet:
             *await _dealings(work, customer_id),
             await _allowed(work, customer_id),
             await _read_about(work, customer_id),
+            Links("values-with-reasons", [("customer_id", customer_id, f"/console/customers/{customer_id}/variables")]),
         ]
         aside: list[Block] = [await _may_contact(work, customer_id), await _messages(work, customer_id), await _looked_at(work, customer_id)]
     return Sheet("customer", blocks, about=customer_id, aside=aside)

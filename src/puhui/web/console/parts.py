@@ -1,6 +1,6 @@
 """All screens, part by part as the four management systems; their order is that of the menu."""
 
-from puhui.web.console import business, customers, lists, overview, risk, settings
+from puhui.web.console import business, customers, lists, overview, risk, settings, variables
 from puhui.web.console.screen import Screen
 
 SCREENS: list[Screen] = [
@@ -9,6 +9,7 @@ SCREENS: list[Screen] = [
     *business.SCREENS,
     *overview.SCREENS,
     *risk.SCREENS,
+    *variables.SCREENS,
     *business.BUREAU,
     *settings.SCREENS,
 ]

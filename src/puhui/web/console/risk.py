@@ -13,7 +13,7 @@ from puhui.rooms.boards import GROUPS
 from puhui.rooms.decisions import Application, Record
 from puhui.rooms.staff import Duty
 from puhui.web.console import charts
-from puhui.web.console.blocks import Block, Chart, Code, Column, Fact, Facts, Field, Figure, Figures, Form, Lines, Note, Sheet, Table
+from puhui.web.console.blocks import Block, Chart, Code, Column, Fact, Facts, Field, Figure, Figures, Form, Lines, Links, Note, Sheet, Table
 from puhui.web.console.lists import CUSTOMER, LOAN
 from puhui.web.console.screen import Deed, Screen, of
 from puhui.web.console.visit import Visit, address, rows_of
@@ -51,6 +51,7 @@ async def application(visit: Visit) -> Sheet:
         _offers(told),
         read,
         *([_proofs(proofs)] if proofs else []),
+        Links("values-with-reasons", [("customer_id", found.customer_id, f"/console/customers/{found.customer_id}/variables")]),
         _values(told["values"]),
         _artefacts(record, told),
         Code("facts-of-decision", json.dumps(told["facts"], ensure_ascii=False, indent=2, sort_keys=True)),
