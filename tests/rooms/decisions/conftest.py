@@ -1,6 +1,7 @@
 """A small book of strangers for fitting: lives of one hidden quality, drawn from a seed of their own, that tell a little in every source."""
 
 import csv
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -10,9 +11,12 @@ import numpy as np
 import pytest
 
 from puhui.rooms.decisions.book import read_book
-from puhui.rooms.decisions.deciding import Artefacts, open_artefacts
 from puhui.rooms.decisions.fitting import fit_scorecard
+from puhui.rooms.decisions.opening import Artefacts, open_artefacts
 from puhui.rooms.decisions.policy import shipped_policy
+from puhui.rooms.decisions.rulebook import shipped_rulebook
+from puhui.rooms.decisions.strategies import Bundle
+from puhui.rooms.decisions.vector import plan_sha256
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 HABITS = {
@@ -117,5 +121,18 @@ def product_bytes() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def artefacts(artefact, product_bytes) -> Artefacts:
+def bundle(artefact, product_bytes) -> Bundle:
+    """The card of the book, the rules that are shipped, and the product."""
+    policy, rules = shipped_rulebook(plan_sha256(), hashlib.sha256(artefact).hexdigest())
+    return Bundle(artefact, policy, rules, product_bytes)
+
+
+@pytest.fixture(scope="session")
+def artefacts(bundle) -> Artefacts:
+    return open_artefacts(bundle.scorecard, bundle.policy, bundle.product, bundle.rules)
+
+
+@pytest.fixture(scope="session")
+def first(artefact, product_bytes) -> Artefacts:
+    """The same card under the first policy, as records of the first kernel name it."""
     return open_artefacts(artefact, shipped_policy(), product_bytes)

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from puhui.engines import schedules
-from puhui.rooms.decisions.deciding import Answer, decide
+from puhui.rooms.decisions.deciding import decide
 from puhui.rooms.decisions.facts import Facts, Inputs, read_inputs
 from puhui.rooms.decisions.known import Missing
+from puhui.rooms.decisions.outcome import Answer
 from puhui.rooms.decisions.policy import CONDITIONS, EXAMPLE_BOUNDS, ORDINARY, PolicyExampleFails, open_policy, publish, shipped_policy
 from puhui.rooms.decisions.price import all_in_max_ppm, rate_within_cap
 from puhui.rooms.decisions.vector import names
@@ -170,15 +171,15 @@ def test_a_lower_cap_lowers_the_rate(artefacts) -> None:
     assert all_in_max_ppm(artefacts.product, rate) <= 150_000
 
 
-def test_a_fresh_process_decides_the_same_to_the_byte(artefacts, artefact, product_bytes, tmp_path) -> None:
+def test_a_fresh_process_decides_the_same_to_the_byte(artefacts, bundle, tmp_path) -> None:
     """Replay needs the stored inputs and the artefacts' bytes, and nothing else."""
     case = inputs(risky(artefacts), age=17, is_white=True)
-    for name, content in {"i": case.to_bytes(), "c": artefact, "p": shipped_policy(), "t": product_bytes}.items():
+    for name, content in {"i": case.to_bytes(), "c": bundle.scorecard, "p": bundle.policy, "t": bundle.product, "r": bundle.rules}.items():
         (tmp_path / name).write_bytes(content)
     script = (
-        "import sys, pathlib; from puhui.rooms.decisions.deciding import decide, open_artefacts; from puhui.rooms.decisions.facts import read_inputs;"
+        "import sys, pathlib; from puhui.rooms.decisions.deciding import decide; from puhui.rooms.decisions.opening import open_artefacts; from puhui.rooms.decisions.facts import read_inputs;"
         "at = pathlib.Path(sys.argv[1]); r = lambda n: (at / n).read_bytes();"
-        "sys.stdout.buffer.write(decide(read_inputs(r('i')), open_artefacts(r('c'), r('p'), r('t'))).to_bytes())"
+        "sys.stdout.buffer.write(decide(read_inputs(r('i')), open_artefacts(r('c'), r('p'), r('t'), r('r'))).to_bytes())"
     )
     again = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, check=True)
     assert again.stdout == decide(case, artefacts).to_bytes()

@@ -14,9 +14,9 @@ from puhui.foundation.refusals import BadField, WrongState
 from puhui.foundation.work import Actor
 from puhui.rooms import decisions
 from puhui.rooms.decisions import store, strategies
-from puhui.rooms.decisions.deciding import Answer
 from puhui.rooms.decisions.known import Missing
-from puhui.rooms.decisions.policy import ORDINARY, shipped_policy
+from puhui.rooms.decisions.outcome import Answer
+from puhui.rooms.decisions.policy import ORDINARY
 from puhui.rooms.decisions.scorecard import open_scorecard
 from puhui.rooms.decisions.vector import names, set_sha256
 from puhui.vocabulary.permits import Approval
@@ -28,19 +28,19 @@ def approval(work, content: bytes) -> Approval:
     return Approval("app-1", "strategy", hashlib.sha256(content).hexdigest(), "head", "risk", work.at)
 
 
-async def crown(work, card, product, standing=decisions.Standing.CHAMPION, share_bp=0, policy=None) -> str:
-    name = await decisions.publish(work, scorecard=card, policy=policy or shipped_policy(), product=product)
+async def crown(work, bundle, standing=decisions.Standing.CHAMPION, share_bp=0) -> str:
+    name = await decisions.publish(work, bundle)
     content = decisions.change_content(name, standing, share_bp)
     await decisions.set_standing(work, strategy_sha256=name, standing=standing, share_bp=share_bp, approval=approval(work, content))
     return name
 
 
 @pytest.fixture
-async def house(desk, artefact, product_bytes):
+async def house(desk, bundle):
     """A desk with a champion."""
     strategies._OPENED.clear()
     async with desk.work() as work:
-        await crown(work, artefact, product_bytes)
+        await crown(work, bundle)
     return desk
 
 
@@ -252,28 +252,28 @@ async def test_the_table_itself_refuses_exposure_over_the_cap(house) -> None:
             await work.connection.execute("update decisions.exposures set held_fen = cap_fen + 1")
 
 
-async def test_a_new_champion_needs_its_own_approval_and_retires_the_old(house, artefact, product_bytes) -> None:
+async def test_a_new_champion_needs_its_own_approval_and_retires_the_old(house, artefact, bundle) -> None:
     changed = json.loads(artefact)
     changed["base_points"] += 1
     card = json.dumps(changed, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     async with house.work() as work:
-        name = await decisions.publish(work, scorecard=card, policy=shipped_policy(), product=product_bytes)
+        name = await decisions.publish(work, replace(bundle, scorecard=card))
         with pytest.raises(decisions.ApprovalDoesNotMatch):
             await decisions.set_standing(work, strategy_sha256=name, standing=decisions.Standing.CHAMPION, approval=approval(work, b"another"))
-        await crown(work, card, product_bytes)
+        await crown(work, replace(bundle, scorecard=card))
         rows = await decisions.strategies_of(work, "starter")
     assert [(row.version, row.standing.value) for row in rows] == [(1, "retired"), (2, "champion")]
 
 
-async def test_a_challenger_takes_its_share_and_a_shadow_only_looks_on(house, artefact, artefacts, product_bytes) -> None:
+async def test_a_challenger_takes_its_share_and_a_shadow_only_looks_on(house, artefact, artefacts, bundle) -> None:
     changed = json.loads(artefact)
     cards = []
     for shift in (1, 2):
         changed["base_points"] += shift
         cards.append(json.dumps(changed, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode())
     async with house.work() as work:
-        challenger = await crown(work, cards[0], product_bytes, decisions.Standing.CHALLENGER, 3_000)
-        shadow = await crown(work, cards[1], product_bytes, decisions.Standing.SHADOW)
+        challenger = await crown(work, replace(bundle, scorecard=cards[0]), decisions.Standing.CHALLENGER, 3_000)
+        shadow = await crown(work, replace(bundle, scorecard=cards[1]), decisions.Standing.SHADOW)
         arms = [(await strategies.live(work, "starter", f"cu-000-{n}")).strategy_sha256 == challenger for n in range(1_000)]
         assert 240 < sum(arms) < 360
         assert (await strategies.live(work, "starter", LI)).strategy_sha256 == (await strategies.live(work, "starter", LI)).strategy_sha256
@@ -331,8 +331,7 @@ async def test_a_fresh_house_decides_by_what_the_release_ships(desk) -> None:
 
 
 def test_the_shipped_card_was_made_for_these_variables_and_says_what_it_was_fitted_on() -> None:
-    card, _, _ = decisions.shipped()
-    opened = open_scorecard(card)
+    opened = open_scorecard(decisions.shipped().scorecard)
     assert opened.variables_sha256 == set_sha256()
     assert len(opened.characteristics) >= 40
     assert opened.paper["holdout_auc_ppm"] > 620_000

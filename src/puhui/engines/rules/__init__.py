@@ -13,7 +13,7 @@ from puhui.engines.rules.loader import load
 from puhui.engines.rules.manifest import Decided, Facts, Manifest, Source, read_manifest
 from puhui.engines.rules.manifest import replayed as replay_strategy
 from puhui.engines.rules.manifest import run as run_strategy
-from puhui.engines.rules.model import Model
+from puhui.engines.rules.model import Model, inputs_of
 from puhui.engines.rules.outcome import Outcome
 from puhui.engines.rules.refusals import (
     BadInput,
@@ -62,6 +62,7 @@ __all__ = [
     "compile",
     "feel",
     "feel_with",
+    "inputs_of",
     "load",
     "open_artefact",
     "published",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import TYPE_CHECKING
@@ -80,24 +80,41 @@ def flips(outcome: Outcome, decision: str, row: int) -> tuple[Flip, ...]:
 
     Candidates are the values nearest to the row's own in every class of the input; each is decided, and offered only if the value differs.
     """
-    artefact = outcome.artefact
-    inputs, before = outcome.inputs(row), outcome.value(decision, row)
-    steps = {name: list(_nearest(artefact, name, inputs[name])) for name in changeable(artefact, decision) if name in inputs}
-    for together in range(1, min(3, len(steps)) + 1):
+    before = outcome.value(decision, row)
+    return turns(outcome, decision, changeable(outcome.artefact, decision), lambda value: value != before, row=row)
+
+
+def turns(outcome: Outcome, decision: str, names: Sequence[str], wanted: Callable[[object], bool], *, row: int = 0, together_max: int = 3) -> tuple[Flip, ...]:
+    """The nearest changes of these inputs, as few together as will do, that make the decision a wanted one; proven by deciding each."""
+    artefact, inputs = outcome.artefact, outcome.inputs(row)
+    steps = {name: list(_nearest(artefact, name, inputs[name])) for name in names if name in inputs}
+    for together in range(1, min(together_max, len(steps)) + 1):
         tried = []
-        for names in combinations(steps, together):
-            for changes in product(*(steps[name] for name in names)):
-                tried.append((sum(distance for _, distance in changes), dict(zip(names, (value for value, _ in changes), strict=True))))
+        for several in combinations(steps, together):
+            for changes in product(*(steps[name] for name in several)):
+                tried.append((sum(distance for _, distance in changes), dict(zip(several, (value for value, _ in changes), strict=True))))
         tried.sort(key=lambda one: one[0])
         del tried[CANDIDATES_MAX:]
         if not tried:
             continue
-        columns = {one.name: [changes.get(one.name, inputs[one.name]) for _, changes in tried] for one in artefact.fields}
-        after = artefact.run(columns, at=outcome.instant(row))
-        found = [Flip(changes, value, far) for place, (far, changes) in enumerate(tried) if (value := after.value(decision, place)) != before]
+        values = _values(outcome, decision, row, [changes for _, changes in tried])
+        found = [Flip(changes, value, far) for (far, changes), value in zip(tried, values, strict=True) if wanted(value)]
         if found:
             return tuple(found[:FLIPS_SHOWN])
     return ()
+
+
+FEW = 64
+
+
+def _values(outcome: Outcome, decision: str, row: int, changes: Sequence[dict[str, object]]) -> list[object]:
+    """What the decision would be with each of these changes. A few are decided one by one, which is quicker than laying out columns for them."""
+    artefact, inputs, at = outcome.artefact, outcome.inputs(row), outcome.instant(row)
+    if len(changes) <= FEW:
+        return [artefact.one({**inputs, **one}, at=at).value(decision) for one in changes]
+    columns = {field.name: [one.get(field.name, inputs[field.name]) for one in changes] for field in artefact.fields}
+    after = artefact.run(columns, at=at)
+    return [after.value(decision, place) for place in range(len(changes))]
 
 
 def changeable(artefact: Artefact, decision: str) -> list[str]:

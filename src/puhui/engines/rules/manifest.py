@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from puhui.engines.rules.artefact import Artefact
@@ -19,7 +20,7 @@ from puhui.engines.rules.schema import read_schema
 from puhui.engines.rules.values import literal
 
 HASH = re.compile(r"[0-9a-f]{64}|")
-FROM = re.compile(r"(variable|application|missing):(.+)|(score):([^.]+)\.(probability_ppm|points|fen)")
+FROM = re.compile(r"(variable|yuan|application|law|product|case|step|missing):(.+)|(score):([^.]+)\.(probability_ppm|points|fen)")
 Score = Callable[[tuple[str, ...]], Mapping[str, Mapping[str, object]]]
 """Gives, for model ids, the fields of each score."""
 
@@ -28,7 +29,9 @@ Score = Callable[[tuple[str, ...]], Mapping[str, Mapping[str, object]]]
 class Source:
     """One input: its name in the model, its type, and where it comes from.
 
-    `variable:<id>`, `application:<field>`, `score:<model id>.<field>` (probability_ppm, points or fen), or `missing:<variable id>`: why there is no value.
+    `variable:<id>`; `yuan:<id>`, a variable of whole fen told in yuan; `missing:<id>`, why a variable has no value; `score:<model id>.<field>`
+    (probability_ppm, points or fen); or a field of the `application`, of the `law` on that day, of the `product`, of a collection `case`, or of a `step`:
+    what the house reckons (an installment that can be borne) from what the same rules said first.
     """
 
     feel_name: str
@@ -108,6 +111,8 @@ class Facts:
     variables: Mapping[str, object] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     application: Mapping[str, object] = field(default_factory=dict)
+    others: Mapping[str, object] = field(default_factory=dict)
+    """By their whole source, as `law:is_under_age`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,11 @@ def _known(one: Source, facts: Facts, scores: Mapping[str, Mapping[str, object]]
             return facts.application.get(key)
         case "missing":
             return facts.missing.get(key)
+        case "yuan":
+            fen = facts.variables.get(key)
+            return None if fen is None else Decimal(str(fen)).scaleb(-2)
+        case "law" | "product" | "case" | "step":
+            return facts.others.get(one.source)
     return scores.get(key, {}).get(part)
 
 

@@ -296,3 +296,9 @@ def closure(model: Model, names: Sequence[str]) -> list[Decision]:
     for name in names:
         visit(model.decision(name), ())
     return list(told.values())
+
+
+def inputs_of(model: Model, names: Sequence[str]) -> set[str]:
+    """The names of the inputs that these decisions rest on."""
+    found = [model.found(href) for one in closure(model, names) for href in one.requires]
+    return {one[2].name for one in found if one is not None and isinstance(one[2], InputData)}

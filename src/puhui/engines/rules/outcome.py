@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -114,6 +114,13 @@ class Outcome:
 
         decision, _ = self._form(decision)
         return explained(self, decision, self._row(row))
+
+    def turns(self, decision: str, names: Sequence[str], wanted: Callable[[object], bool], row: int = 0) -> Sequence[Any]:
+        """The nearest changes (`Flip`) of these inputs that make the decision a wanted one, each proven by deciding it. Refused: UnknownDecision."""
+        from puhui.engines.rules.explaining import turns
+
+        decision, _ = self._form(decision)
+        return turns(self, decision, names, wanted, row=self._row(row))
 
     @property
     def fallback(self) -> list[int]:

@@ -10,7 +10,7 @@ from puhui.rooms.decisions.application import Accepted, Application, Application
 from puhui.rooms.decisions.book import BookUnreadable
 from puhui.rooms.decisions.bounds import bounds_on
 from puhui.rooms.decisions.candidates import Paper
-from puhui.rooms.decisions.deciding import Answer, OfferTerms, Outcome, decide
+from puhui.rooms.decisions.deciding import decide
 from puhui.rooms.decisions.drift import Drift, Seen, drift_of
 from puhui.rooms.decisions.facts import Bounds, Facts, Inputs, read_inputs
 from puhui.rooms.decisions.fitted import fit_book
@@ -61,6 +61,8 @@ from puhui.rooms.decisions.operations import (
     velocity,
     withdraw_application,
 )
+from puhui.rooms.decisions.outcome import Answer, OfferTerms, Outcome
+from puhui.rooms.decisions.rulebook import RulebookUnfit
 from puhui.rooms.decisions.scorecard import ArtefactDamaged, Characteristic, Scorecard
 from puhui.rooms.decisions.store import (
     applications_of,
@@ -78,6 +80,7 @@ from puhui.rooms.decisions.store import (
 )
 from puhui.rooms.decisions.strategies import (
     ApprovalDoesNotMatch,
+    Bundle,
     NoStrategy,
     Standing,
     Strategy,
@@ -105,6 +108,7 @@ __all__ = [
     "Asked",
     "BookUnreadable",
     "Bounds",
+    "Bundle",
     "BureauReport",
     "Characteristic",
     "Drift",
@@ -124,6 +128,7 @@ __all__ = [
     "Record",
     "ReplayPage",
     "Replayed",
+    "RulebookUnfit",
     "Scorecard",
     "Seen",
     "Standing",

@@ -1,11 +1,12 @@
 """The limit: the least of what the band, the ladder, the person's means, the law and the product allow."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from puhui.rooms.decisions.facts import Inputs
+from puhui.rooms.decisions.facts import Facts, Inputs
 from puhui.rooms.decisions.known import Missing
 from puhui.rooms.decisions.policy import income_fen
-from puhui.vocabulary.products import Band, LadderStep, Product
+from puhui.vocabulary.products import Affordability, Band, LadderStep, Product
 
 LONGEST_MONTH = 31
 YEAR_PPM = 365 * 1_000_000
@@ -43,9 +44,14 @@ def means_fen(inputs: Inputs, product: Product) -> int:
     income = income_fen(inputs) or 0
     service = inputs.values["application.debt_service"]
     other = (0 if isinstance(service, Missing) else service) + inputs.facts.own_installments_fen
-    left = income - other
-    share = left * product.affordability.installment_share_max_ppm // 1_000_000
-    return max(min(share, left - product.affordability.living_cost_fen), 0)
+    return left_for_us(income, other, product.affordability)
+
+
+def left_for_us(income_fen: int, other_fen: int, means: Affordability) -> int:
+    """Give what a month's income leaves for our installments: a share of what other installments leave, with bare living kept free (fen)."""
+    left = income_fen - other_fen
+    share = left * means.installment_share_max_ppm // 1_000_000
+    return max(min(share, left - means.living_cost_fen), 0)
 
 
 def affordable_fen(means: int, rate_ppm: int, months: int) -> int:
@@ -63,15 +69,20 @@ def limit_of(inputs: Inputs, product: Product, band: Band, rate_ppm: int) -> Lim
         "line": min(bounds.line_max_fen, product.amount_max_fen),
         "exposure": bounds.per_person_cap_fen - facts.owed_fen - facts.held_fen,
     }
+    return limit_within(facts, product, caps, means, rate_ppm, step.step if step else "")
+
+
+def limit_within(facts: Facts, product: Product, caps: Mapping[str, int], means: int, rate_ppm: int, ladder: str) -> Limit:
+    """Give the least of the caps and of what `means` a month can bear, and the terms for which it holds."""
     bare = min(caps.values())
     wanted = min(facts.amount_fen, bare)
     by_months = {months: affordable_fen(means, rate_ppm, months) for months in product.months}
     offered = (facts.months,) if facts.is_purchase else product.months
     terms = tuple(months for months in offered if by_months[months] >= wanted) or (offered[-1],)
-    caps["means"] = min(by_months[months] for months in terms)
-    binding = min(caps, key=lambda name: (caps[name], name))
-    amount = max(caps[binding], 0) // product.amount_step_fen * product.amount_step_fen
-    return Limit(amount, max(caps[binding], 0), terms, binding, step.step if step else "")
+    all_caps = {**caps, "means": min(by_months[months] for months in terms)}
+    binding = min(all_caps, key=lambda name: (all_caps[name], name))
+    amount = max(all_caps[binding], 0) // product.amount_step_fen * product.amount_step_fen
+    return Limit(amount, max(all_caps[binding], 0), terms, binding, ladder)
 
 
 def next_step(product: Product, ladder: str) -> LadderStep | None:

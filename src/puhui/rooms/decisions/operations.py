@@ -8,17 +8,21 @@ from typing import Any
 import msgspec
 
 from puhui.engines import law
+from puhui.engines.rules import BadInput, MissingInput
 from puhui.foundation.days import business_date
 from puhui.foundation.money import Money
 from puhui.foundation.refusals import BadField, NotFound, Refusal, WrongState
 from puhui.foundation.work import Work
 from puhui.rooms.decisions import store, strategies
 from puhui.rooms.decisions.application import Accepted, Application, ApplicationState, Exposure, Hold, Offer, Proof, Record
-from puhui.rooms.decisions.deciding import Answer, Outcome, decide
+from puhui.rooms.decisions.deciding import decide
 from puhui.rooms.decisions.drift import Seen
 from puhui.rooms.decisions.facts import Inputs, read_inputs
 from puhui.rooms.decisions.known import Missing, Value
-from puhui.rooms.decisions.policy import CONDITIONS
+from puhui.rooms.decisions.outcome import Answer, Outcome
+from puhui.rooms.decisions.policy import CONDITIONS, Policy
+from puhui.rooms.decisions.rulebook import Rulebook
+from puhui.rooms.decisions.ruling import SET_ASIDE as CORRECTED
 from puhui.rooms.decisions.scorecard import ArtefactDamaged, Scorecard, open_scorecard, sha256_of
 from puhui.vocabulary import ids
 from puhui.vocabulary.events import ApplicationDecided, ApplicationEnded, ApplicationReceived, OfferAccepted
@@ -26,9 +30,7 @@ from puhui.vocabulary.products import Product, product, read_product
 from puhui.vocabulary.reasons import Language
 
 HOUSE_DECIDES = "machine"
-SET_ASIDE = frozenset(
-    {"screening-hit", "device-busy", "applied-often", "takeover-signs", "face-not-matched", "card-not-matched", "income-unknown", "too-old"}
-)
+SET_ASIDE = frozenset(CORRECTED)
 MOST = 500
 INCOME = "monthly_income_fen"
 PROOF_DAYS = 14
@@ -220,9 +222,7 @@ async def review(
     application = await _demand_application(work, customer_id, first.application_id)
     artefacts = await strategies.opened(work, first.artefacts)
     inputs = read_inputs(first.inputs)
-    for rule in artefacts.policy.rules:
-        if rule.code in set_aside and CONDITIONS[rule.condition].fires(inputs, rule.parameters) is not None:
-            inputs = CONDITIONS[rule.condition].undone(inputs, rule.parameters)
+    inputs = _corrected(inputs, artefacts.policy, set_aside)
     if proven_income_fen is not None:
         inputs = replace(inputs, facts=replace(inputs.facts, proven_income_fen=proven_income_fen))
     exposure = await store.find_exposure(work, customer_id)
@@ -235,6 +235,18 @@ async def review(
     opens = outcome.answer is Answer.OFFER and await store.open_application(work, customer_id) is None
     await _keep(work, application, record, outcome, artefacts.product, opens=opens)
     return record, outcome
+
+
+def _corrected(inputs: Inputs, policy: Policy | Rulebook, set_aside: Sequence[str]) -> Inputs:
+    """The inputs as a reviewer found them: what he sets aside is a fact that was wrong."""
+    if isinstance(policy, Rulebook):
+        for code in set_aside:
+            inputs = replace(inputs, facts=CORRECTED[code](inputs.facts))
+        return inputs
+    for rule in policy.rules:
+        if rule.code in set_aside and CONDITIONS[rule.condition].fires(inputs, rule.parameters) is not None:
+            inputs = CONDITIONS[rule.condition].undone(inputs, rule.parameters)
+    return inputs
 
 
 def read_outcome(data: bytes) -> Outcome:
@@ -447,7 +459,7 @@ async def replay(work: Work, record: Record) -> Replayed:
         again = decide(read_inputs(record.inputs), artefacts)
     except KeyError as missing:
         return Replayed(record.decision_id, f"artefact: {missing.args[0]} is not in the store")
-    except (msgspec.ValidationError, ArtefactDamaged) as damage:
+    except (msgspec.ValidationError, ArtefactDamaged, BadInput, MissingInput) as damage:
         return Replayed(record.decision_id, f"unreadable: {type(damage).__name__}")
     return Replayed(record.decision_id, _difference(record, again))
 
@@ -527,6 +539,8 @@ def explained(record: Record) -> dict[str, Any]:
         "probability_ppm": record.probability_ppm,
         "band": record.band,
         "fired": list(record.fired),
+        "tables": {name: list(rules) for name, rules in outcome.tables.items()},
+        "funders": outcome.funders,
         "facts": msgspec.to_builtins(inputs.facts),
         "values": {name: value if isinstance(value, int) else value.value for name, value in inputs.values.items()},
         "offers": msgspec.to_builtins(outcome.offers),

@@ -106,12 +106,16 @@ def open_policy(data: bytes) -> Policy:
     return policy
 
 
+def ordinary() -> Inputs:
+    """Give the inputs of an ordinary applicant of 30 of whom little is known but an income."""
+    values: dict[str, Value] = dict.fromkeys(names(), Missing.NO_EVENT)
+    return Inputs(ORDINARY, EXAMPLE_BOUNDS, values | {"application.income": 500_000})
+
+
 def _example(example: Mapping[str, Any]) -> Inputs:
-    ordinary: dict[str, Value] = dict.fromkeys(names(), Missing.NO_EVENT)
-    ordinary["application.income"] = 500_000
-    values = ordinary | {name: Missing(value) if isinstance(value, str) else value for name, value in example.get("values", {}).items()}
-    facts = replace(ORDINARY, **example["given"])
-    return Inputs(facts, EXAMPLE_BOUNDS, values)
+    base = ordinary()
+    values = dict(base.values) | {name: Missing(value) if isinstance(value, str) else value for name, value in example.get("values", {}).items()}
+    return replace(base, facts=replace(base.facts, **example["given"]), values=values)
 
 
 ORDINARY = Facts(

@@ -11,8 +11,13 @@ RATE_STEP_PPM = 1_000
 
 
 def rate_within_cap(product: Product, band: Band, hard_cap_ppm: int) -> int:
-    """Give the band's contract rate, lowered in steps of 0.1 % until no point of the product costs more than the cap (ppm a year)."""
-    rate = band.rate_ppm
+    """Give the band's contract rate, lowered until no point of the product costs more than the cap (ppm a year)."""
+    return lowered(product, band.rate_ppm, hard_cap_ppm)
+
+
+def lowered(product: Product, rate_ppm: int, hard_cap_ppm: int) -> int:
+    """Give a contract rate, lowered in steps of 0.1 % until no point of the product costs more than the cap (ppm a year)."""
+    rate = rate_ppm
     while rate > 0 and all_in_max_ppm(product, rate) > hard_cap_ppm:
         rate = max(rate - RATE_STEP_PPM, 0)
     return rate

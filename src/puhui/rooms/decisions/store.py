@@ -10,7 +10,7 @@ import msgspec
 from puhui.foundation import sql
 from puhui.foundation.work import Work
 from puhui.rooms.decisions.application import Application, ApplicationState, Exposure, Hold, Offer, Proof, Record
-from puhui.rooms.decisions.deciding import OfferTerms
+from puhui.rooms.decisions.outcome import OfferTerms
 from puhui.vocabulary.products import read_product
 
 SQL = sql.load(__file__)

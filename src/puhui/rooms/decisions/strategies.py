@@ -7,13 +7,17 @@ from enum import Enum
 from importlib import resources
 from typing import Any
 
+from puhui.engines.rules import BadInput
 from puhui.foundation import sql
 from puhui.foundation.refusals import NotFound, Refusal
 from puhui.foundation.work import Work
 from puhui.rooms.decisions import store
-from puhui.rooms.decisions.deciding import Artefacts, demand_computed, open_artefacts
-from puhui.rooms.decisions.policy import shipped_policy
+from puhui.rooms.decisions.deciding import decide
+from puhui.rooms.decisions.opening import Artefacts, demand_computed, open_artefacts
+from puhui.rooms.decisions.policy import ordinary
+from puhui.rooms.decisions.rulebook import Rulebook, RulebookUnfit, demand_fit, rules_named, shipped_rulebook
 from puhui.rooms.decisions.scorecard import canonical, sha256_of
+from puhui.rooms.decisions.vector import names, plan_sha256
 from puhui.vocabulary.permits import Approval
 from puhui.vocabulary.products import read_product
 from puhui.vocabulary.reasons import sentences_sha256
@@ -85,15 +89,35 @@ def change_content(strategy_sha256: str, standing: Standing, share_bp: int = 0) 
     return canonical({"change": "strategy", "strategy": strategy_sha256, "standing": standing.value, "share_bp": share_bp})
 
 
-async def publish(work: Work, *, scorecard: bytes, policy: bytes, product: bytes) -> str:
-    """Put a strategy into the registry as a draft and give its name. The three are checked by opening them.
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The bytes of a strategy: card, manifest of the rules, the rules, product."""
 
-    Raises: ArtefactDamaged.
+    scorecard: bytes
+    policy: bytes
+    rules: bytes
+    product: bytes
+
+
+async def publish(work: Work, bundle: Bundle) -> str:
+    """Put a strategy into the registry as a draft and give its name. It is opened, its source is compiled again, and its own examples are run.
+
+    Raises: ArtefactDamaged, RulebookUnfit, PolicyFails.
     """
-    opened = open_artefacts(scorecard, policy, product)
+    opened = open_artefacts(bundle.scorecard, bundle.policy, bundle.product, bundle.rules)
     demand_computed(opened.card)
-    for kind, content in (("scorecard", scorecard), ("policy", policy), ("product", product)):
+    assert isinstance(opened.policy, Rulebook), "a strategy comes with its rules"
+    demand_fit(opened.policy, frozenset(names()))
+    try:
+        decide(ordinary(), opened)
+    except BadInput as bad:
+        raise RulebookUnfit(name=opened.policy.sha256, why=str(bad)) from None
+    for kind, content in (("scorecard", bundle.scorecard), ("manifest", bundle.policy), ("rules", bundle.rules), ("product", bundle.product)):
         await store.add_artefact(work, sha256_of(content), kind, content)
+    return await _add(work, opened)
+
+
+async def _add(work: Work, opened: Artefacts) -> str:
     name = sha256_of(manifest(*(opened.hashes[kind] for kind in ("scorecard", "policy", "product"))))
     await store.SQL.add_strategy.run(
         work,
@@ -120,22 +144,23 @@ async def set_standing(work: Work, *, strategy_sha256: str, standing: Standing, 
 
 async def seed_development(work: Work) -> str:
     """Make what this release ships the champion where a product has none yet. Gives the champion's name. For development and the first day only."""
-    card, policy, product = shipped()
-    product_id = read_product(product).id
+    bundle = shipped()
+    product_id = read_product(bundle.product).id
     for row in await store.live_strategies(work, product_id):
         if row["standing"] == Standing.CHAMPION.value:
             return str(row["strategy_sha256"])
-    name = await publish(work, scorecard=card, policy=policy, product=product)
+    name = await publish(work, bundle)
     await _set_standing(work, name, Standing.CHAMPION, 0, "shipped")
     return name
 
 
-def shipped() -> tuple[bytes, bytes, bytes]:
-    """Give the scorecard, policy and product that this release ships."""
+def shipped() -> Bundle:
+    """Give the scorecard, rules and product that this release ships."""
     (card,) = [file for file in (resources.files(__package__) / "artefacts").iterdir() if file.name.endswith(".json")]
     content = card.read_bytes()
     assert card.name == f"{sha256_of(content)}.json", f"{card.name} does not hold what its name says"
-    return content, shipped_policy(), (resources.files("puhui.products") / "starter.toml").read_bytes()
+    policy, rules = shipped_rulebook(plan_sha256(), sha256_of(content))
+    return Bundle(content, policy, rules, (resources.files("puhui.products") / "starter.toml").read_bytes())
 
 
 async def strategies_of(work: Work, product_id: str) -> list[Strategy]:
@@ -179,7 +204,9 @@ async def opened(work: Work, hashes: Mapping[str, str]) -> Artefacts:
     """Open artefacts by their hashes from the store. Raises KeyError for one that is not there."""
     key = (hashes["scorecard"], hashes["policy"], hashes["product"])
     if key not in _OPENED:
-        _OPENED[key] = open_artefacts(*[await store.artefact(work, sha256) for sha256 in key])
+        card, policy, product = [await store.artefact(work, sha256) for sha256 in key]
+        rules = rules_named(policy)
+        _OPENED[key] = open_artefacts(card, policy, product, await store.artefact(work, rules) if rules else b"")
     return _OPENED[key]
 
 
