@@ -12,7 +12,7 @@ from typing import Any
 
 from puhui.engines import rules
 from puhui.engines.rules import shipped
-from puhui.engines.rules.tree import Table
+from puhui.engines.rules.tree import Name, Rule, Table
 from puhui.foundation.refusals import Refusal
 from puhui.rooms.decisions.given import CAP, FIELDS, LIMIT, MODEL, POINTS, PROBABILITY
 from puhui.rooms.decisions.scorecard import ArtefactDamaged, sha256_of
@@ -42,10 +42,10 @@ class RulebookUnfit(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A table with reasons, the inputs it rests on, and whether any of them is known only after a limit was reckoned."""
+    """A table with reasons, which inputs each reason is about, and whether any input of it is known only after a limit was reckoned."""
 
     name: str
-    inputs: tuple[str, ...]
+    about: Mapping[str, tuple[str, ...]]
     is_late: bool
 
 
@@ -110,9 +110,24 @@ def _gates(artefact: rules.Artefact, sources: Mapping[str, str]) -> dict[str, Ga
     for name in artefact.decisions:
         table = artefact.model.decision(name).node
         if isinstance(table, Table) and {"outcome", "reason"} <= {one.name for one in table.outputs}:
-            needed = tuple(sorted(rules.inputs_of(artefact.model, [name])))
-            found[name] = Gate(name, needed, any(sources[one] in {CAP, LIMIT} for one in needed))
+            needed = rules.inputs_of(artefact.model, [name])
+            found[name] = Gate(name, _about(table, needed), any(sources[one] in {CAP, LIMIT} for one in needed))
     return found
+
+
+def _about(table: Table, needed: set[str]) -> dict[str, tuple[str, ...]]:
+    """For each reason the inputs that its rules test: one in a column of its own, and where a column is reckoned all that the table rests on."""
+    found: dict[str, set[str]] = {}
+    for rule in table.rules:
+        code = _outputs(table, rule)["reason"]
+        for column, cell in zip(table.columns, rule.cells, strict=True):
+            if isinstance(code, str) and cell.tests:
+                found.setdefault(code, set()).update({column.expression.name} if isinstance(column.expression, Name) else needed)
+    return {code: tuple(sorted(several)) for code, several in found.items()}
+
+
+def _outputs(table: Table, rule: Rule) -> dict[str, Any]:
+    return {one.name: getattr(result, "value", None) for one, result in zip(table.outputs, rule.results, strict=True)}
 
 
 def demand_fit(book: Rulebook, computed: frozenset[str]) -> None:
@@ -135,7 +150,7 @@ def demand_fit(book: Rulebook, computed: frozenset[str]) -> None:
         table = model.decision(gate).node
         assert isinstance(table, Table)
         for number, rule in enumerate(table.rules, 1):
-            outputs = {one.name: getattr(result, "value", None) for one, result in zip(table.outputs, rule.results, strict=True)}
+            outputs = _outputs(table, rule)
             if outputs["outcome"] in {"decline", "proof"} and (why := _untold(outputs)):
                 raise RulebookUnfit(name=book.sha256, why=f"rule {number} of {gate} {why}")
 

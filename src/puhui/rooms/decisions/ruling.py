@@ -187,17 +187,23 @@ def _of_gate(case: Case, ground: Ground, gate: Gate) -> Obstacle:
 
 
 def _undoing(case: Case, ground: Ground, gate: Gate, code: str) -> Mapping[str, object]:
-    """The nearest change by which the gate no longer says this; for what hangs on a limit, the means that the limit lacks. Empty where nothing will do."""
+    """The nearest change of what the reason is about by which the gate passes, or at least says something else; for what hangs on the limit, the means
+    that it lacks. Empty where nothing will do.
+    """
     if gate.is_late and (fields := _more_means(case, ground, code)):
         return fields
     sources = case.book.sources
-    names = [name for name in gate.inputs if not sources[name].startswith("step:")]
-    found = ground.told.turns(gate.name, names, lambda value: not _says(value, code))
+    names = [name for name in gate.about.get(code, ()) if not sources[name].startswith("step:")]
+    found = ground.told.turns(gate.name, names, _passes) or ground.told.turns(gate.name, names, lambda value: not _says(value, code))
     return {sources[name]: value for name, value in found[0].changes.items()} if found else {}
 
 
+def _passes(value: object) -> bool:
+    return isinstance(value, dict) and value["outcome"] not in STANDS_IN_THE_WAY
+
+
 def _says(value: object, code: str) -> bool:
-    return not isinstance(value, dict) or (value["outcome"] in STANDS_IN_THE_WAY and value["reason"] == code)
+    return not _passes(value) and isinstance(value, dict) and value["reason"] == code
 
 
 def _more_means(case: Case, ground: Ground, code: str) -> Mapping[str, object]:
