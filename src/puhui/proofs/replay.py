@@ -19,6 +19,7 @@ from puhui.engines.rules import Artefact, Outcome, shipped
 from puhui.engines.rules.values import literal
 from puhui.foundation.refusals import Refusal
 from puhui.proofs import rules_parity
+from puhui.rooms import decisions
 
 AT = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
 
@@ -234,8 +235,42 @@ def _replay_conventions(file: Path, records: list[dict[str, Any]]) -> tuple[int,
     return len(records), sum(_planned(told["preset"], one["given"]) != one["answer"] for one in records)
 
 
+# scorecards
+
+
+def _scorecards() -> Iterator[tuple[bytes, list[str]]]:
+    """The shipped card, over people whose values lie on, beside and far from its edges, or are missing."""
+    content, *_ = decisions.shipped()
+    yield content, card_records(content)
+
+
+def card_records(content: bytes) -> list[str]:
+    """Score 200 people with a card; the same card, the same records."""
+    card, draw = decisions.open_scorecard(content), random.Random(11)  # noqa: S311  (a seed, so that every run draws the same)
+    records = []
+    for _ in range(200):
+        given: dict[str, int | str] = {}
+        for item in card.characteristics:
+            edge = draw.choice(item.edges) if item.edges else 0
+            given[item.name] = draw.choice((edge, edge + 1, edge - 1, draw.randint(-(10**9), 10**9), draw.choice(list(decisions.Missing)).value))
+        records.append(_canonical({"given": given, "answer": _scored(card, given)}))
+    return records
+
+
+def _scored(card: decisions.Scorecard, given: Mapping[str, Any]) -> list[object]:
+    values = {name: value if isinstance(value, int) else decisions.Missing(value) for name, value in given.items()}
+    score = card.score(values)
+    return [score.points, score.probability_ppm, [[points, item.reason] for points, item in card.lost(values)]]
+
+
+def _replay_scorecards(file: Path, records: list[dict[str, Any]]) -> tuple[int, int]:
+    card = decisions.open_scorecard(file.read_bytes())
+    return len(records), sum(_scored(card, one["given"]) != one["answer"] for one in records)
+
+
 Make = Callable[[], Iterator[tuple[bytes, list[str]]]]
 KINDS: dict[str, tuple[Make, Callable[[Path, list[dict[str, Any]]], tuple[int, int]]]] = {
     "rules": (_rules, _replay_rules),
     "convention": (_conventions, _replay_conventions),
+    "scorecard": (_scorecards, _replay_scorecards),
 }

@@ -63,7 +63,7 @@ from puhui.rooms.decisions.operations import (
 )
 from puhui.rooms.decisions.outcome import Answer, OfferTerms, Outcome
 from puhui.rooms.decisions.rulebook import RulebookUnfit
-from puhui.rooms.decisions.scorecard import ArtefactDamaged, Characteristic, Scorecard
+from puhui.rooms.decisions.scorecard import ArtefactDamaged, Characteristic, Scorecard, open_scorecard
 from puhui.rooms.decisions.store import (
     applications_of,
     count_by_answer,
@@ -174,6 +174,7 @@ __all__ = [
     "note_card",
     "offers_in_force",
     "open_application",
+    "open_scorecard",
     "papers",
     "plan_sha256",
     "product_of",
