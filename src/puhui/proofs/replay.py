@@ -240,7 +240,7 @@ def _replay_conventions(file: Path, records: list[dict[str, Any]]) -> tuple[int,
 
 def _scorecards() -> Iterator[tuple[bytes, list[str]]]:
     """The shipped card, over people whose values lie on, beside and far from its edges, or are missing."""
-    content, *_ = decisions.shipped()
+    content = decisions.shipped().scorecard
     yield content, card_records(content)
 
 
