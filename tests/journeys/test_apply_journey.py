@@ -13,7 +13,7 @@ from puhui.engines.variables.origination import bare
 from puhui.foundation import desk as desks
 from puhui.foundation.clock import Clock, ClockMode
 from puhui.foundation.config import Config
-from puhui.foundation.desk import Desk, Wiring, open_desk
+from puhui.foundation.desk import Desk, Wiring, open_desk, set_switch
 from puhui.foundation.keyfiles import load_private
 from puhui.foundation.refusals import BadField
 from puhui.foundation.runner import drain
@@ -180,6 +180,26 @@ async def test_silence_is_no_answer_the_application_waits_and_asks_again(house, 
     answer = await apply.where_it_stands(house, session.who, answer.show["application_id"])
     assert answer.state is State.OFFERED
     assert world.asked.count("wallet") == asked_of_wallet, "what had answered is not asked again"
+
+
+async def test_the_kill_switch_lets_applications_wait_and_nobody_is_told_an_answer(house, outside) -> None:
+    world, _ = outside
+    async with house.work() as work:
+        await set_switch(work, "decisions", is_on=False)
+    session = await person(house)
+    answer = await tap(house, session)
+    assert answer.state is State.WAITING
+    asked = len(world.asked)
+    house.clock.step_to(MORNING + timedelta(minutes=5))
+    await drain(house)
+    async with house.work() as work:
+        assert await decisions.records_of(work, session.who) == []
+        await set_switch(work, "decisions", is_on=True)
+    house.clock.step_to(MORNING + timedelta(minutes=10))
+    await drain(house)
+    answer = await apply.where_it_stands(house, session.who, answer.show["application_id"])
+    assert answer.state is State.OFFERED
+    assert len(world.asked) == asked, "what had answered is not asked again"
 
 
 async def test_a_late_answer_is_the_same_answer(house, outside) -> None:

@@ -73,7 +73,7 @@ def decision(decision_id: str, lang: str, *, as_json: bool) -> None:
             record = await decisions.find_record_by_id(work, decision_id)
             if record is None:
                 raise NotFound(what="decision", which=decision_id)
-            return decisions.explained(record) | {"told": decisions.told(record, lang)}
+            return decisions.explained(record) | {"told": decisions.told(record, lang), "why": await decisions.why(work, record)}
 
     told = run(tell())
     if as_json:
@@ -83,6 +83,11 @@ def decision(decision_id: str, lang: str, *, as_json: bool) -> None:
     for reason in told["told"]["reasons"]:
         click.echo(f"  {reason['code']}: {reason['text']}")
     click.echo(f"  fired: {', '.join(told['fired']) or 'nothing'}")
+    for table in told["why"]["tables"]:
+        for one in table["fired"]:
+            click.echo(f"  {table['table']:<18} rule {one['rule']:>2}  {one['meaning']}")
+    for flip in told["why"]["flips"]:
+        click.echo(f"  would change the answer: {', '.join(f'{name} = {value}' for name, value in flip.items())}")
     click.echo(f"  rule packs: {', '.join(told['packs'])}")
     click.echo(f"  strategy {told['strategy_sha256'][:16]}…  replay: puhui replay {decision_id}")
 

@@ -20,7 +20,7 @@ class Lazy(NamedTuple):
 COMMANDS: dict[str, dict[str, Lazy]] = {
     "Every day": {
         "run": Lazy("puhui.cli.running:run", "Start everything: database, platform, and a simulated town around it."),
-        "stop": Lazy("puhui.cli.switching:stop", "Stop new pay-outs, or the sale of a product, at once."),
+        "stop": Lazy("puhui.cli.switching:stop", "Stop new pay-outs, the sale of a product, or deciding, at once."),
         "resume": Lazy("puhui.cli.switching:resume", "Let it go on."),
         "day": Lazy("puhui.cli.closing:day", "The day of the books: close it."),
         "staff": Lazy("puhui.cli.staffing:staff", "Accounts, approvals, reviews, answers, the audit."),
@@ -36,6 +36,7 @@ COMMANDS: dict[str, dict[str, Lazy]] = {
         "town": Lazy("puhui.cli.towning:town", "The simulated town: `puhui town --help` is its own command line."),
     },
     "Decisions": {
+        "strategy": Lazy("puhui.cli.strategizing:strategy", "The rules that decide: publish, propose, use; two persons for each change."),
         "explain": Lazy("puhui.cli.deciding:explain", "Why a decision came out as it did; the life of a loan."),
         "replay": Lazy("puhui.cli.deciding:replay", "Run decisions again from stored inputs, and compare to the byte."),
         "rules": Lazy("puhui.cli.ruling:rules", "Check, run, compare, lint and explain a policy written in DMN."),

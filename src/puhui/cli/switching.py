@@ -4,16 +4,16 @@ import click
 
 from puhui.foundation.refusals import BadField
 
-WHAT = ("pay-outs", "sales")
+WHAT = ("pay-outs", "sales", "decisions")
 
 
 @click.command()
 @click.argument("what", default="pay-outs")
 def stop(what: str) -> None:
-    """Stop WHAT at once: `pay-outs` (the default) or `sales`.
+    """Stop WHAT at once: `pay-outs` (the default), `sales`, or `decisions`.
 
     Nothing that is under way is broken off: a loan that is signed waits, and its money goes out after `puhui resume`. Applications are
-    still answered and say so. The switch is in the database, so every process of the platform obeys it from its next step on.
+    still answered and say so. With `decisions` stopped, applications are taken and wait; nobody is declined or offered anything. The switch is in the database, so every process of the platform obeys it from its next step on.
     """
     _set(what, is_on=False)
 
@@ -21,7 +21,7 @@ def stop(what: str) -> None:
 @click.command()
 @click.argument("what", default="pay-outs")
 def resume(what: str) -> None:
-    """Let WHAT go on: `pay-outs` (the default) or `sales`. What waited goes on by itself."""
+    """Let WHAT go on: `pay-outs` (the default), `sales`, or `decisions`. What waited goes on by itself."""
     _set(what, is_on=True)
 
 

@@ -24,6 +24,7 @@ from puhui.foundation.runner import run_now
 from puhui.foundation.services import Answer, ServiceAway, Unknown
 from puhui.foundation.work import HOUSE, Actor, Work
 from puhui.journeys import purchase
+from puhui.journeys.strategize import DECISIONS
 from puhui.rooms import bureau, channels, customers, decisions, histories, ledger
 from puhui.rooms.customers import Level
 from puhui.rooms.decisions import Application, ApplicationState, Facts, Inputs
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 SALES = "sales"
 POLL_S = 1
+HELD_BACK_S = 5
 ASK_AGAIN_S = (2, 10, 60, 300, 900, 3600)
 REASON = "loan_application"
 NEW_TO_US = timedelta(hours=1)
@@ -223,6 +225,8 @@ async def gather(desk: Desk, turn: Turn) -> Turn | None:
         if is_open:
             pause = ASK_AGAIN_S[min(turn.attempts, len(ASK_AGAIN_S)) - 1]
             return await flows.move(work, turn, due=work.in_a_while(seconds=pause))
+        if await is_switched_off(work, DECISIONS):
+            return await flows.move(work, turn, due=work.in_a_while(seconds=HELD_BACK_S))
         await _decide(work, asking.application, held)
         await flows.end(work, turn)
         return None

@@ -21,7 +21,7 @@ from puhui.rooms.staff import Duty, LoggedIn, Member
 from puhui.vocabulary.ids import PartnerId
 
 MOST = 200
-SWITCHES = ("pay-outs", "sales")
+SWITCHES = ("pay-outs", "sales", "decisions")
 
 
 class LogInFailed(Refusal):
@@ -210,7 +210,7 @@ async def decline(desk: Desk, member: Member, approval_id: str, body: Why) -> di
 
 
 async def switch(desk: Desk, member: Member, name: str, body: Switch) -> dict[str, Any]:
-    """Stop or resume pay-outs or the sale, at once."""
+    """Stop or resume pay-outs, the sale, or deciding, at once."""
     if name not in SWITCHES:
         raise NotFound(what="switch", which=name)
     member.demand(Duty.RESUME_BUSINESS if body.is_on else Duty.STOP_BUSINESS)

@@ -140,7 +140,7 @@ DOORS = [
     Door("GET", "/staff/v1/approvals", "staff_approvals", "Requests that wait for a second yes.", _approvals),
     Door("POST", "/staff/v1/approvals/{approval_id}/approve", "staff_approve", "Say the second yes.", _approve),
     Door("POST", "/staff/v1/approvals/{approval_id}/decline", "staff_decline", "Say no, with the reason.", _decline, office.Why),
-    Door("POST", "/staff/v1/switches/{name}", "staff_switch", "Stop or resume pay-outs or the sale.", _switch, office.Switch),
+    Door("POST", "/staff/v1/switches/{name}", "staff_switch", "Stop or resume pay-outs, the sale, or deciding.", _switch, office.Switch),
     Door("POST", "/staff/v1/partners/{partner_id}/suspend", "staff_suspend_partner", "Suspend a partner at once.", _suspend, office.Why),
     Door("GET", "/staff/v1/partner-events", "staff_partner_events", "Events that a partner did not take for a day.", _parked_events),
     Door("POST", "/staff/v1/partner-events/{event_id}/send", "staff_send_event_again", "Send such an event again.", _send_event_again),

@@ -26,7 +26,7 @@ from puhui.engines.rules.refusals import (
     UnreadableSheet,
 )
 from puhui.engines.rules.scenarios import run_scenarios
-from puhui.engines.rules.values import Date, DateTime, DaysDuration, Function, MonthsDuration, Range, Time
+from puhui.engines.rules.values import Date, DateTime, DaysDuration, Function, MonthsDuration, Range, Time, literal
 from puhui.engines.rules.writing import published, written
 
 __all__ = [
@@ -63,6 +63,7 @@ __all__ = [
     "feel",
     "feel_with",
     "inputs_of",
+    "literal",
     "load",
     "open_artefact",
     "published",

@@ -59,6 +59,7 @@ from puhui.rooms.decisions.operations import (
     use_exposure,
     values_seen,
     velocity,
+    why,
     withdraw_application,
 )
 from puhui.rooms.decisions.outcome import Answer, OfferTerms, Outcome
@@ -84,14 +85,17 @@ from puhui.rooms.decisions.strategies import (
     NoStrategy,
     Standing,
     Strategy,
+    bundle_of,
+    bundled,
     change_content,
     publish,
     seed_development,
     set_standing,
     shipped,
     strategies_of,
+    warm,
 )
-from puhui.rooms.decisions.vector import Vector, asked_of_log, compute, names, papers, plan_sha256, warm
+from puhui.rooms.decisions.vector import Vector, asked_of_log, compute, names, papers, plan_sha256
 
 __all__ = [
     "MOST",
@@ -140,6 +144,8 @@ __all__ = [
     "applications_of",
     "asked_of_log",
     "bounds_on",
+    "bundle_of",
+    "bundled",
     "card_of",
     "change_content",
     "check",
@@ -200,6 +206,7 @@ __all__ = [
     "values_seen",
     "velocity",
     "warm",
+    "why",
     "withdraw_application",
     "work_of",
 ]

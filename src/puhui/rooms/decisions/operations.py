@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from puhui.engines import law
-from puhui.engines.rules import BadInput, MissingInput
+from puhui.engines.rules import BadInput, MissingInput, literal
 from puhui.foundation.days import business_date
 from puhui.foundation.money import Money
 from puhui.foundation.refusals import BadField, NotFound, Refusal, WrongState
@@ -23,6 +23,7 @@ from puhui.rooms.decisions.outcome import Answer, Outcome
 from puhui.rooms.decisions.policy import CONDITIONS, Policy
 from puhui.rooms.decisions.rulebook import Rulebook
 from puhui.rooms.decisions.ruling import SET_ASIDE as CORRECTED
+from puhui.rooms.decisions.ruling import last_asked
 from puhui.rooms.decisions.scorecard import ArtefactDamaged, Scorecard, open_scorecard, sha256_of
 from puhui.vocabulary import ids
 from puhui.vocabulary.events import ApplicationDecided, ApplicationEnded, ApplicationReceived, OfferAccepted
@@ -545,6 +546,34 @@ def explained(record: Record) -> dict[str, Any]:
         "values": {name: value if isinstance(value, int) else value.value for name, value in inputs.values.items()},
         "offers": msgspec.to_builtins(outcome.offers),
     }
+
+
+async def why(work: Work, record: Record) -> dict[str, Any]:
+    """Give the tables of a decision as its own rules see them: what each saw, what fired and what it says, why the others did not fire; and of a
+    decline the nearest changes that would turn it. Empty for the first policy.
+    """
+    artefacts = await strategies.opened(work, record.artefacts)
+    book = artefacts.policy
+    if not isinstance(book, Rulebook):
+        return {"tables": [], "flips": []}
+    asked = last_asked(read_inputs(record.inputs), artefacts.card, book, artefacts.product)
+    told = [asked.why(name) for name, _ in book.artefact.tables]
+    tables = [
+        {
+            "table": one.decision,
+            "value": literal(one.value),
+            "seen": {label: literal(value) for label, value in one.seen.items()},
+            "fired": [{"rule": rule, "meaning": book.meaning(one.decision, rule)} for rule in one.fired],
+            "missed": [{"rule": missed.rule, "columns": list(missed.columns)} for missed in one.missed],
+        }
+        for one in told
+    ]
+    flips = asked.turns(book.manifest.decide, book.changeable, _is_no_decline) if record.answer == Answer.DECLINED.value else ()
+    return {"tables": tables, "flips": [{name: literal(value) for name, value in one.changes.items()} for one in flips]}
+
+
+def _is_no_decline(value: object) -> bool:
+    return isinstance(value, dict) and value["outcome"] != "decline"
 
 
 async def product_of(work: Work, record: Record) -> Product:

@@ -12,6 +12,7 @@ from typing import Any
 
 from puhui.engines import rules
 from puhui.engines.rules import shipped
+from puhui.engines.rules.explaining import changeable
 from puhui.engines.rules.tree import Name, Rule, Table
 from puhui.foundation.refusals import Refusal
 from puhui.rooms.decisions.given import CAP, FIELDS, LIMIT, MODEL, POINTS, PROBABILITY
@@ -65,6 +66,16 @@ class Rulebook:
     def row(self, told: Mapping[str, object]) -> dict[str, object]:
         """The inputs of the rules by their names there, from what is known by source."""
         return {name: self._fitted(name, told.get(source)) for name, source in self.sources.items()}
+
+    @property
+    def changeable(self) -> list[str]:
+        """The inputs that the model marks as changeable by the person."""
+        return changeable(self.artefact, self.manifest.decide)
+
+    def meaning(self, table: str, rule: int) -> str:
+        """What a rule (from 1) says of itself, in the words beside it."""
+        node = self.artefact.model.decision(table).node
+        return node.rules[rule - 1].note if isinstance(node, Table) else ""
 
     def _fitted(self, name: str, value: object) -> object:
         if name not in self.most or isinstance(value, bool) or not isinstance(value, int | Decimal):

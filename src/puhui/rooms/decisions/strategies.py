@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from importlib import resources
 from typing import Any
 
 from puhui.engines.rules import BadInput
+from puhui.engines.rules import shipped as shipped_rules
 from puhui.foundation import sql
 from puhui.foundation.refusals import NotFound, Refusal
 from puhui.foundation.work import Work
@@ -18,6 +19,7 @@ from puhui.rooms.decisions.policy import ordinary
 from puhui.rooms.decisions.rulebook import Rulebook, RulebookUnfit, demand_fit, rules_named, shipped_rulebook
 from puhui.rooms.decisions.scorecard import canonical, sha256_of
 from puhui.rooms.decisions.vector import names, plan_sha256
+from puhui.rooms.decisions.vector import warm as warm_variables
 from puhui.vocabulary.permits import Approval
 from puhui.vocabulary.products import read_product
 from puhui.vocabulary.reasons import sentences_sha256
@@ -161,6 +163,35 @@ def shipped() -> Bundle:
     assert card.name == f"{sha256_of(content)}.json", f"{card.name} does not hold what its name says"
     policy, rules = shipped_rulebook(plan_sha256(), sha256_of(content))
     return Bundle(content, policy, rules, (resources.files("puhui.products") / "starter.toml").read_bytes())
+
+
+def bundled(dmn: bytes, inputs: bytes, base: Bundle) -> Bundle:
+    """Give a strategy of other rules: a model in DMN and the TOML of its inputs, with the card and product of another.
+
+    Raises: RulebookUnfit (it does not compile), and what `rules` refuses.
+    """
+    try:
+        pack = shipped_rules.packed(dmn, inputs)
+    except ValueError as error:
+        raise RulebookUnfit(name="given", why=str(error)) from None
+    manifest = replace(pack.manifest, plan=plan_sha256(), portfolio=sha256_of(base.scorecard))
+    return replace(base, policy=manifest.to_bytes(), rules=pack.artefact.to_bytes())
+
+
+async def bundle_of(work: Work, strategy_sha256: str) -> Bundle:
+    """Give the bytes of a strategy in the registry. Raises NotFound."""
+    product_id = await _product_of(work, strategy_sha256)
+    (row,) = [one for one in await strategies_of(work, product_id) if one.strategy_sha256 == strategy_sha256]
+    card, policy, product = [await store.artefact(work, one) for one in (row.scorecard_sha256, row.policy_sha256, row.product_sha256)]
+    rules = rules_named(policy)
+    return Bundle(card, policy, await store.artefact(work, rules) if rules else b"", product)
+
+
+def warm() -> None:
+    """Load and compile what a decision needs, so that no applicant waits for it."""
+    warm_variables()
+    bundle = shipped()
+    decide(ordinary(), open_artefacts(bundle.scorecard, bundle.policy, bundle.product, bundle.rules))
 
 
 async def strategies_of(work: Work, product_id: str) -> list[Strategy]:
