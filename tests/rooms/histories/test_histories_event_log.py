@@ -7,11 +7,13 @@ import pyarrow as pa
 import pytest
 
 from puhui.engines import variables
+from puhui.engines.variables.origination import bare
 from puhui.foundation.crypto import CellDamaged
 from puhui.proofs.variables import nasty_history
 from puhui.rooms import histories
-from puhui.rooms.histories import LogUnusable
+from puhui.rooms.histories import LogUnusable, events
 from puhui.rooms.histories.event_log import empty, plain_rows, shard_of
+from puhui.rooms.histories.events import Told
 from puhui.rooms.histories.spark import MapInArrow
 
 LENDING = variables.lending()
@@ -165,3 +167,75 @@ def test_spark_gets_the_same_kernel_and_its_absence_is_said():
     except ImportError:
         with pytest.raises(LogUnusable):
             histories.answers_on_spark(None, plan)
+
+
+# -- the house's log behind decisions -------------------------------------------------------------------------------------
+
+BARE = bare()
+WAGE = {"event_id": [1], "revision": [0], "amount": [900], "balance": [5], "kind": ["wage"], "channel": [None], "hour_band": ["night"], "counterparty": [None]}
+
+
+def wages(at_us, amount=900):
+    return Told({**WAGE, "event_time": [at_us - 1_000_000], "known_time": [at_us], "amount": [amount]}, (variables.Fetch(at_us, "co-1"),))
+
+
+async def known(work, as_of_us, *, is_read):
+    return await histories.known_as_of(work, customer_id=LI, catalogue=BARE, tables=["bank_flow"], as_of_us=as_of_us, is_read=is_read)
+
+
+async def test_what_was_read_as_of_an_instant_is_never_added_to(work):
+    """A row that is told for the same tap after the decision is known from the next microsecond, and the history as of the tap stays the same bytes."""
+    at = us(work.at)
+    await events.tell(work, customer_id=LI, catalogue=BARE, told={"bank_flow": wages(at)}, as_of_us=at)
+    first = await known(work, at, is_read=True)
+    assert first.as_of_us == at
+    await events.tell(work, customer_id=LI, catalogue=BARE, told={"bank_flow": wages(at, 300)}, as_of_us=at)
+    await histories.append_events(work, customer_id=LI, catalogue=BARE, table="app", rows={**ROW, "event_time": [at - 5]})
+    again, second = await known(work, at, is_read=False), await known(work, at, is_read=True)
+    assert (again.sha256, again.history.blob()) == (first.sha256, first.history.blob())
+    assert second.as_of_us == at + 1
+    plan = BARE.plan(["bank_flow.amount.sum.30d[kind=wage]", "app.count.30d"])
+    assert [plan.one(one.history, one.as_of_us).tolist() for one in (again, second)] == [[900.0, 0.0], [300.0, 1.0]]
+
+
+async def test_a_consent_that_ended_leaves_the_past_as_it_was_and_the_future_empty(work):
+    at = us(work.at)
+    await events.tell(work, customer_id=LI, catalogue=BARE, told={"bank_flow": wages(at)}, as_of_us=at)
+    before = await known(work, at, is_read=True)
+    assert await histories.end_consent(work, customer_id=LI, catalogue=BARE, table="bank_flow", consent_id="co-1")
+    assert not await histories.end_consent(work, customer_id=LI, catalogue=BARE, table="bank_flow", consent_id="co-other")
+    plan = BARE.plan(["bank_flow.count.30d"])
+    assert plan.one((await known(work, at, is_read=False)).history, at).tolist() == [1.0]
+    assert (await known(work, at, is_read=False)).sha256 == before.sha256
+    later = await known(work, at + 1, is_read=True)
+    assert plan.why(later.history, later.as_of_us, "bank_flow.count.30d") is variables.Missing.NO_TABLE
+
+
+async def test_our_own_rows_wait_until_the_history_is_read_and_a_payment_that_came_back_is_none(work):
+    at = us(work.at)
+    paid = {"event_id": 7, "event_time": at - 9, "paid": 500, "status": "late", "loan": "ln-1"}
+    told = [histories.Arrival(LI, 1, "repayment", paid), histories.Arrival(LI, 2, "repayment", {**paid, "event_id": 8}), histories.Arrival(WANG, 3, "repayment", paid)]
+    await histories.note_arrivals(work, told)
+    await histories.note_arrivals(work, told)
+    plan = BARE.plan(["repayment.count.30d[status=late]", "repayment.paid.sum.30d"])
+    first = await known(work, at, is_read=True)
+    assert plan.one(first.history, at).tolist() == [2.0, 1000.0]
+    await histories.note_arrivals(work, [histories.Arrival(LI, 4, "repayment", {**paid, "retracted": True})])
+    second = await known(work, at + 1, is_read=True)
+    assert plan.one(second.history, second.as_of_us).tolist() == [1.0, 500.0]
+    assert plan.one((await known(work, at, is_read=False)).history, at).tolist() == [2.0, 1000.0]
+    assert await histories.fold_arrivals(work) == 1, "the other person's are moved by night"
+    assert await histories.fold_arrivals(work) == 0
+    await histories.note_arrivals(work, [histories.Arrival(WANG, 5, "repayment", paid)])
+    await histories.erase(work, customer_id=WANG)
+    assert (await histories.export(work, customer_id=WANG))["events"] == {}
+
+
+async def test_a_source_that_is_erased_is_gone_from_the_log_too(work):
+    at = us(work.at)
+    await events.tell(work, customer_id=LI, catalogue=BARE, told={"bank_flow": wages(at)}, as_of_us=at)
+    await histories.erase_source(work, customer_id=LI, source="bank_flow")
+    assert (await known(work, at, is_read=False)).history.tables["bank_flow"] is None
+    assert await histories.is_erased(work, customer_id=LI, tables=["bank_flow"])
+    await events.tell(work, customer_id=LI, catalogue=BARE, told={"bank_flow": wages(at)}, as_of_us=at)
+    assert not await histories.is_erased(work, customer_id=LI, tables=["bank_flow"])

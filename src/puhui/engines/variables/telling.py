@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from puhui.engines.variables.catalogue import Catalogue
-from puhui.engines.variables.columns import Columns, Raw, read_columns
+from puhui.engines.variables.columns import Columns, Raw, instant_us, read_columns
 from puhui.engines.variables.declaring import over
-from puhui.engines.variables.history import History, Rows, rows_of
+from puhui.engines.variables.history import Fetch, History, Rows, rows_of
 from puhui.engines.variables.tables import Table
 
 _ALONE: dict[str, Catalogue] = {}  # by what a stored history depends on; a house knows some twenty tables
@@ -65,12 +65,12 @@ def _is_known(before: Raw, told: Raw) -> NDArray[np.bool_]:
 
 
 def as_known(history: History, at_us: int) -> History:
-    """Give a history as it was known at an instant: rows, fetches and ends of consents said later are not in it."""
-    fetches = {name: tuple(fetch for fetch in some if isinstance(fetch.at, int) and fetch.at <= at_us) for name, some in history.fetches.items()}
+    """Give a history as it was known at an instant: rows, fetches and ends of consents after it are not in it. An end is said when it happens."""
+    fetches = {name: tuple(fetch for fetch in some if _is_known_by(fetch, at_us)) for name, some in history.fetches.items()}
     tables: dict[str, Rows | None] = {}
     for table in history.catalogue.tables:
         rows = history.tables[table.name]
-        if rows is None or (table.consent and not fetches[table.name]):
+        if rows is None or (table.consent and not any(instant_us("a fetch", fetch.at) <= at_us for fetch in fetches[table.name])):
             tables[table.name] = None
             continue
         early = rows.known_time <= at_us
@@ -78,3 +78,8 @@ def as_known(history: History, at_us: int) -> History:
     if fetches == history.fetches and all(tables[name] is rows for name, rows in history.tables.items()):
         return history
     return History(history.catalogue, tables, fetches)
+
+
+def _is_known_by(fetch: Fetch, at_us: int) -> bool:
+    assert isinstance(fetch.at, int), fetch
+    return fetch.at <= at_us or (isinstance(fetch.until, int) and fetch.until <= at_us)
