@@ -160,10 +160,12 @@ class Phone:
         raise AssertionError("the waiting never ended")
 
     def come_back(self) -> None:
-        """Log in again after a while, on the same phone."""
+        """Log in again after a while, on the same phone: the code, and the end of one's own id number."""
         self.open("/borrower/")
         self.tap("开始", "Start")
         self.give_code()
+        self.fill("id_tail", self.folk.identity(f"n{self.n}").id_number[-4:])
+        self.tap("登录", "Log in")
 
     def arrive(self, zh: str, english: str) -> None:
         """Wait until the page itself says that something has come to its end."""

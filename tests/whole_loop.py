@@ -156,9 +156,10 @@ class Resident:
                 return
 
     async def come_back(self) -> None:
-        """Open a fresh visit and log in with a code."""
+        """Open a fresh visit and log in with a code and the end of one's own id number."""
         await self.visit()
-        await self.step("login", phone=self.loop.folk.phone(self.n), **(await self.code("login", phone=True)))
+        tail = self.loop.folk.identity(f"n{self.n}").id_number[-4:]
+        await self.step("login", phone=self.loop.folk.phone(self.n), id_tail=tail, **(await self.code("login", phone=True)))
 
     async def code(self, purpose: str, *, subject: str = "", phone: bool = False) -> dict[str, str]:
         given = ({"phone": self.loop.folk.phone(self.n)} if phone else {}) | ({"subject": subject} if subject else {})

@@ -93,7 +93,13 @@ class Stage:
         return {"otp_id": otp_id, "code": self.town.world.parts["checks"].otp.code(otp_id)}
 
     async def log_in(self, secret: str, n: int, **more: str) -> StepAnswer:
-        return await self.step(secret, "login", phone=self.folk.phone(n), **(await self.code(secret, n, "login")), **more)
+        """Log in by a code, and by the end of one's own id number where it is asked for."""
+        given = {"phone": self.folk.phone(n), **(await self.code(secret, n, "login")), **more}
+        told = await self.step(secret, "login", **given)
+        return await self.step(secret, "login", **given, id_tail=self.tail(n)) if told.show.get("more") == "id_tail" else told
+
+    def tail(self, n: int) -> str:
+        return str(self.folk.identity(f"n{n}").id_number[-4:])
 
     async def picture(self, secret: str, picture: Picture) -> str:
         taken = await onboard.take_file(self.desk, session=await self.session(secret), data=draw(picture), key=self.key())
@@ -357,6 +363,21 @@ async def test_a_shared_phone_asks_whose_it_is(stage: Stage):
     code = await stage.code(again, 1, "login", phone=phone)
     assert (await stage.step(again, "login", phone=phone, **code)).show == {"known": True, "more": "id_tail"}
     await stage.step(again, "login", phone=phone, **code, id_tail=stage.folk.identity("n1").id_number[-4:])
+    assert await stage.who(again) == await stage.who(his)
+
+
+async def test_who_holds_a_known_person_s_phone_is_not_let_in_as_him(stage: Stage):
+    """His wife has his phone in her hand, and its codes; she sees nothing of his loans, and may come in as herself."""
+    his = await stage.settle(1)
+    phone = stage.folk.phone(1)
+    hers = await stage.visit(2, device="dv-1")
+    code = await stage.code(hers, 2, "login", phone=phone)
+    assert (await stage.step(hers, "login", phone=phone, **code)).show == {"known": True, "more": "id_tail"}
+    assert (await stage.session(hers)).customer_id is None
+    assert (await stage.step(hers, "login", phone=phone, **code, id_tail=stage.tail(2))).show == {"known": False}
+    assert await stage.who(hers) != await stage.who(his)
+    again = await stage.visit(1, device="dv-1")
+    assert (await stage.log_in(again, 1)).show == {"known": True}
     assert await stage.who(again) == await stage.who(his)
 
 

@@ -106,6 +106,10 @@ class Bare:
     loop: Loop
 
     @property
+    def desk(self) -> Desk:
+        return self.loop.desk
+
+    @property
     def url(self) -> str:
         return self.loop.url
 

@@ -157,3 +157,82 @@ def test_every_word_has_both_languages_and_no_page_is_without_its_title(borrower
         borrower.jar.cookies.set("puhui_language", "en")
         assert re.search(r"<title>[^<]+ · Puhui</title>", borrower.get(path).text)
         borrower.jar.cookies.set("puhui_language", "zh")
+
+
+# --- the cookie's secret --------------------------------------------------------------------------------------------------------------------
+
+
+def form_of(visitor, page, path):
+    """Give the hidden fields of the form that goes to this path."""
+    text = visitor.get(page).text if isinstance(page, str) else page.text
+    form = re.search(rf'<form[^>]*action="{path}".*?</form>', text, re.DOTALL)[0]
+    return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+
+
+def log_in(visitor, number):
+    """Go as far as the code; give what the log-in form sends."""
+    visitor.get("/borrower/")
+    visitor.jar.post(visitor.house.url + "/borrower/start", data=form_of(visitor, "/borrower/", "/borrower/start"), timeout=60)
+    asked = visitor.jar.post(
+        visitor.house.url + "/borrower/login/code", data=form_of(visitor, "/borrower/login", "/borrower/login/code") | {"phone": number}, timeout=60
+    )
+    sent = form_of(visitor, asked, "/borrower/login")
+    return sent | {"code": visitor.house.loop.town.world.parts["checks"].otp.code(sent["otp_id"])}
+
+
+def cookie_of(visitor):
+    return visitor.jar.cookies["puhui_visit"]
+
+
+def test_a_cookie_planted_before_the_log_in_opens_nothing_after_it(house):
+    """Session fixation: a stranger leaves the cookie of his own visit in somebody's browser, and waits until she has logged in."""
+    hers = Visitor(house)
+    sent = log_in(hers, "12000090001")
+    planted = cookie_of(hers)
+    reply = hers.jar.post(house.url + "/borrower/login", data=sent, timeout=60)
+    assert reply.url.endswith("/borrower/consents/identity")
+    assert cookie_of(hers) != planted
+    stranger = requests.get(house.url + "/borrower/me", cookies={"puhui_visit": planted}, timeout=60)
+    assert stranger.url == house.url + "/borrower/?over=1"
+    api = requests.get(house.url + "/borrower/v1/home", headers={"Puhui-Session": planted}, timeout=60)
+    assert api.status_code == 401
+    assert hers.get("/borrower/me").url == house.url + "/borrower/me"
+
+
+def test_a_log_in_whose_answer_was_lost_is_sent_again_and_gets_the_same_cookie(house):
+    hers = Visitor(house)
+    sent = log_in(hers, "12000090002")
+    before = dict(hers.jar.cookies)
+    hers.jar.post(house.url + "/borrower/login", data=sent, timeout=60)
+    lost = cookie_of(hers)
+    again = requests.post(house.url + "/borrower/login", data=sent, cookies=before, timeout=60, allow_redirects=False)
+    assert again.status_code == 303
+    assert again.cookies["puhui_visit"] == lost
+    other = requests.post(house.url + "/borrower/login", data=sent | {"key": "pg-another"}, cookies=before, timeout=60, allow_redirects=False)
+    assert other.status_code == 403
+    assert "puhui_visit" not in other.cookies
+
+
+def test_a_step_up_renews_the_cookie_too(borrower):
+    asked = borrower.send("/borrower/export/code", "/borrower/export")
+    sent = form_of(borrower, asked, "/borrower/export")
+    sent["code"] = borrower.house.loop.town.world.parts["checks"].otp.code(sent["otp_id"])
+    before = cookie_of(borrower)
+    made = borrower.jar.post(borrower.house.url + "/borrower/export", data=sent, timeout=60)
+    assert "做好了" in made.text
+    assert cookie_of(borrower) != before
+    assert requests.get(borrower.house.url + "/borrower/me", cookies={"puhui_visit": before}, timeout=60).url.endswith("?over=1")
+
+
+def test_who_holds_a_known_person_s_phone_is_asked_who_he_is_and_sees_nothing_before(house):
+    """The same phone in the same browser: the code alone does not open his wife's loans to him; he comes in as himself."""
+    number = house.loop.folk.phone(house.borrower.n)
+    his = Visitor(house)
+    his.jar.cookies.set("puhui_device", f"dv-{house.borrower.n}")
+    asked = his.jar.post(house.url + "/borrower/login", data=log_in(his, number), timeout=60)
+    assert "身份证后四位" in asked.text
+    assert his.get("/borrower/me").url == house.url + "/borrower/login", "he is not in yet"
+    came = his.jar.post(house.url + "/borrower/login", data=form_of(his, asked, "/borrower/login") | {"id_tail": "0000"}, timeout=60)
+    assert came.url == house.url + "/borrower/?nobody=1"
+    assert "没有这个后四位的账户" in came.text
+    assert his.get(f"/borrower/loans/{house.loan_id}").status_code == 404

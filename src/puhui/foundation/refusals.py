@@ -37,7 +37,7 @@ class BadField(Refusal):
     """The field {field} is missing or not as it should be: {why}. Nothing was done; mend it and send again."""
 
     code = "bad-field"
-    zh = "“{field}”没有填对：{why}。什么都没有改变，请改好再发一次。"
+    zh = "“{field}”没有填对，什么都没有改变，请改好再发一次。"
     status = 400
 
 
@@ -45,7 +45,7 @@ class NotFound(Refusal):
     """There is no {what} {which} here."""
 
     code = "not-found"
-    zh = "没有找到{what}。"
+    zh = "没有找到您要的内容。"
     status = 404
 
 
@@ -61,7 +61,7 @@ class WrongState(Refusal):
     """{what} is {state}, so this cannot be done now; possible here: {possible}."""
 
     code = "wrong-state"
-    zh = "现在还不能做这一步（当前：{state}）。"
+    zh = "以现在的状态还不能做这一步，什么都没有改变。"
     status = 409
 
 

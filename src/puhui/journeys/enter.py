@@ -95,7 +95,7 @@ class Logout(msgspec.Struct):
     """Body of step `logout`: nothing."""
 
 
-look_in, session_in = channels.look_in, channels.session_in
+look_in, session_in, session_repeating = channels.look_in, channels.session_in, channels.session_repeating
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +189,12 @@ async def exchange(desk: Desk, secret: str) -> str:
         return await channels.exchange(work, secret)
 
 
+async def renew(desk: Desk, session: Session, key: str) -> str:
+    """Give the visit a new secret for its cookie, now that more is opened to it; the request sent again under its key gets the same."""
+    async with desk.work(Actor("customer", session.customer_id or "newcomer")) as work:
+        return await channels.renew(work, session_id=session.session_id, key=key)
+
+
 async def open_own_visit(desk: Desk, *, session_id: str, device_id: str, order_token: str = "") -> str:
     """Open a visit on the lender's own pages, where nobody vouches for the visitor, and give the secret for the cookie.
 
@@ -275,8 +281,9 @@ async def _phone_for(work: Work, session: Session, body: SendCode) -> str:
 async def login(desk: Desk, *, session: Session, body: Login, key: str) -> StepAnswer:
     """Log a person in by a code on his phone.
 
-    A phone that several people use asks for the last four signs of the id number; a phone we have not seen a known person with asks for his
-    face. Whoever is not known comes in as a newcomer. Raises: WrongCode, FaceDoesNotFit, NoConsent (face), ServiceAway, BadField.
+    The code shows who holds the phone, not who he is: a family shares one, and a number is given away and sold again. So a person we know
+    gives the last four signs of his id number besides, or, on a device we have not seen him with, his face. Whoever is not known comes in
+    as a newcomer. Raises: WrongCode, FaceDoesNotFit, NoConsent (face), ServiceAway, BadField.
     """
     phone = customers.phone_number(body.phone)
     await _prove_phone(desk, session, body, phone, key)
@@ -286,15 +293,17 @@ async def login(desk: Desk, *, session: Session, body: Login, key: str) -> StepA
         if people.needs_tail:
             return StepAnswer(State.NEW, OPEN, {"known": True, "more": "id_tail"})
         if people.person is None:
-            return await _welcome(work, session, people.newcomer, phone)
+            return await _welcome(work, session, people.newcomer, phone, key)
         is_new = await customers.is_new_device(work, customer_id=people.person, device_id=session.device_id)
+        if not is_new and not body.id_tail:
+            return StepAnswer(State.NEW, OPEN, {"known": True, "more": "id_tail"})
         if not is_new:
-            return await _let_in(work, session, people.person)
+            return await _let_in(work, session, people.person, key)
         if not body.selfie_ref:
             return StepAnswer(State.NEW, OPEN, {"known": True, "more": "face"})
     await demand_face(desk, session=session, customer_id=people.person, selfie_ref=body.selfie_ref)
     async with desk.work(Actor("customer", people.person)) as work:
-        return await _let_in(work, session, people.person)
+        return await _let_in(work, session, people.person, key)
 
 
 async def _prove_phone(desk: Desk, session: Session, body: Login, phone: str, key: str) -> None:
@@ -313,17 +322,17 @@ async def demand_code(desk: Desk, *, session: Session, otp_id: str, code: str, p
         raise WrongCode
 
 
-async def _welcome(work: Work, session: Session, newcomer: str | None, phone: str) -> StepAnswer:
+async def _welcome(work: Work, session: Session, newcomer: str | None, phone: str, key: str) -> StepAnswer:
     """Take in a newcomer, or one who came before and has not said yet who he is."""
     customer_id = newcomer or await customers.register(work, session_id=session.session_id, entry_id=session.entry_id, phone=phone)
-    await channels.attach(work, session_id=session.session_id, customer_id=customer_id)
+    await channels.attach(work, session_id=session.session_id, customer_id=customer_id, key=key)
     await customers.see_device(work, customer_id=customer_id, device_id=session.device_id)
     stands = await home.where(work, customer_id)
     return StepAnswer(stands.state, stands.next, {"known": False}, stands.poll_s)
 
 
-async def _let_in(work: Work, session: Session, customer_id: str) -> StepAnswer:
-    await channels.attach(work, session_id=session.session_id, customer_id=customer_id)
+async def _let_in(work: Work, session: Session, customer_id: str, key: str) -> StepAnswer:
+    await channels.attach(work, session_id=session.session_id, customer_id=customer_id, key=key)
     await customers.see_device(work, customer_id=customer_id, device_id=session.device_id)
     stands = await home.where(work, customer_id)
     return StepAnswer(stands.state, stands.next, {"known": True}, stands.poll_s)

@@ -141,7 +141,6 @@ async def identity(desk: Desk, *, session: Session, body: IdentityBody, key: str
 
     Raises: BadField, NoConsent, PapersDoNotFit, FaceDoesNotFit, PapersRunOut, AnotherPerson, AccountFrozenNow, NotFound (file), ServiceAway.
     """
-    del key
     claim = await _read_claim(desk, body)
     refs = (body.front_ref, body.back_ref, body.selfie_ref)
     front, selfie = await _show_pictures(desk, session, refs)
@@ -171,7 +170,7 @@ async def identity(desk: Desk, *, session: Session, body: IdentityBody, key: str
         for ref, kind in zip(refs, ("id_card", "id_card", "face"), strict=True):
             await customers.use_file(work, owners=_owners(session), file_ref=ref, kind=kind)
         if customer_id != session.who:
-            await channels.attach(work, session_id=session.session_id, customer_id=customer_id)
+            await channels.attach(work, session_id=session.session_id, customer_id=customer_id, key=key)
         standing = await customers.standing(work, customer_id)
         return await _answer(work, customer_id, {"level": standing.level.value, "until": papers.expires_on.isoformat()})
 

@@ -45,7 +45,7 @@ class SigningRefused(Refusal):
     """The signing authority refused: {reason}. Nothing was signed; ask for a new code for this contract and sign again."""
 
     code = "sign.refused"
-    zh = "签署没有成功（{reason}）。什么都没有改变，请重新获取验证码再签一次。"
+    zh = "签署没有成功，什么都没有改变，请重新获取验证码再签一次。"
 
 
 class ReadCost(msgspec.Struct):

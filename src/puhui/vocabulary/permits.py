@@ -10,7 +10,7 @@ class PermitStale(Refusal):
     """The permission {consent_id} for {item} is no longer in force; nothing was asked outside."""
 
     code = "permits.stale"
-    zh = "您对“{item}”的授权已经失效，我们没有查询任何信息。"
+    zh = "您的这项授权已经失效，我们没有查询任何信息。"
 
 
 class WrongPermit(Refusal):

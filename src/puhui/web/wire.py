@@ -156,7 +156,10 @@ def reply_to(error: Exception, *, where: str) -> Reply:
 
 @asynccontextmanager
 async def in_turn(desk: Desk, sender: str, key: str) -> AsyncIterator[None]:
-    """Let the same request, sent twice at once, wait for its twin: it finds the first one's receipt then. Twins at two processes do not meet here."""
+    """Let the same request, sent twice at once, wait for its twin: it finds the first one's receipt then.
+
+    Twins at two processes do not meet here. The journeys behind do each thing once by its key, and the later twin may be told that it is under way.
+    """
     twins: WeakValueDictionary[tuple[str, str], asyncio.Lock] = desk.held.setdefault("twins", WeakValueDictionary())
     turn = twins.setdefault((sender, key), asyncio.Lock())
     async with turn:

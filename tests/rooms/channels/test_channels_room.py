@@ -3,6 +3,7 @@
 import json
 from base64 import urlsafe_b64encode
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -177,3 +178,30 @@ async def test_how_a_person_came_is_kept_once_a_visit(work):
     told = await channels.export(work, customer_id="cu-1a3-x")
     assert [(one["entry_id"], one["scene"]) for one in told["attributions"]] == [("e01", "s007")]
     assert await channels.entries_used(work) == 1
+
+
+async def test_a_visit_s_cookie_gets_a_new_secret_when_more_is_opened_to_it_and_the_old_one_opens_nothing(work):
+    visit = await opened(work)
+    planted = await channels.exchange(work, visit.secret)
+    await channels.attach(work, session_id="se-1", customer_id="cu-1a3-x", key="log-in-1")
+    with pytest.raises(channels.SessionOver):
+        await channels.session_in(work, planted)
+    secret = await channels.renew(work, session_id="se-1", key="log-in-1")
+    assert (await channels.session_in(work, secret)).customer_id == "cu-1a3-x"
+    assert await channels.renew(work, session_id="se-1", key="log-in-1") == secret, "the same request gets the same secret"
+    later = await channels.renew(work, session_id="se-1", key="export-2")
+    assert later != secret
+    with pytest.raises(channels.SessionOver):
+        await channels.session_in(work, secret)
+
+
+async def test_an_ended_secret_is_good_for_the_very_request_that_ended_it_and_for_two_minutes(work):
+    visit = await opened(work)
+    old = await channels.exchange(work, visit.secret)
+    await channels.attach(work, session_id="se-1", customer_id="cu-1a3-x", key="log-in-1")
+    found = await channels.session_repeating(work, old, "log-in-1")
+    assert found is not None
+    assert found.session_id == "se-1"
+    assert await channels.session_repeating(work, old, "another") is None
+    assert await channels.session_repeating(work, "never-seen", "log-in-1") is None
+    assert await channels.session_repeating(replace(work, at=work.at + timedelta(minutes=3)), old, "log-in-1") is None

@@ -35,7 +35,9 @@ from puhui.rooms.channels.operations import (
     open_session,
     platform_of,
     recognize,
+    renew,
     session_in,
+    session_repeating,
     tidy,
 )
 from puhui.rooms.channels.purchase import (
@@ -178,10 +180,12 @@ __all__ = [
     "quote_purchase",
     "read_token",
     "recognize",
+    "renew",
     "scene",
     "scenes",
     "send",
     "session_in",
+    "session_repeating",
     "settle_purchases",
     "settlement_rows",
     "tidy",

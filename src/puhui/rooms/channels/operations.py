@@ -32,6 +32,7 @@ LIFE_H = 12
 PROVEN_MIN = 5
 CODES_MAX = 10
 CODES_SPAN_MIN = 10
+REPEAT_MIN = 2
 
 
 class SessionOver(Refusal):
@@ -248,13 +249,42 @@ async def tidy(work: Work) -> int:
     return await store.drop_old_codes(work, work.at - timedelta(days=1)) + await store.expire_tokens(work)
 
 
-async def attach(work: Work, *, session_id: str, customer_id: str) -> None:
-    """Say whose visit this is, keep how he came, and link the platform's account with him."""
+async def attach(work: Work, *, session_id: str, customer_id: str, key: str = "") -> None:
+    """Say whose visit this is, keep how he came, and link the platform's account with him.
+
+    Under the `key` of the request that proved it the cookie's secret is renewed in the same Work: who knew the old one from before the
+    log-in has nothing.
+    """
     visit = await find_visit(work, session_id)
     await store.attach(work, session_id, customer_id)
+    if key:
+        await renew(work, session_id=session_id, key=key)
     await store.add_attribution(work, visit, customer_id)
     if visit.partner_user_blind is not None:
         await store.link_user(work, owner=platform_of(visit.kind, visit.partner_id), blind=visit.partner_user_blind, customer_id=customer_id)
+
+
+async def renew(work: Work, *, session_id: str, key: str) -> str:
+    """Give a visit to which more is opened a new secret for its cookie; the old one opens nothing. The same request again (`key`) gets the same."""
+    visit, by = await find_visit(work, session_id), _renewal(work, session_id, key)
+    if visit.renewed_by != by:
+        turn = visit.turn + 1
+        if await store.renew(work, session_id, turn=turn, secret=_cookie(work, session_id, turn), by=by):
+            return _cookie(work, session_id, turn)
+        visit = await find_visit(work, session_id)  # somebody was quicker: his is the one
+    return _cookie(work, session_id, visit.turn)
+
+
+async def session_repeating(work: Work, secret: str, key: str) -> Session | None:
+    """Give the visit whose secret ended just now by the very request that comes again under this key; None for any other.
+
+    A phone whose network drops the answer to a log-in sends it again with the cookie it has. Nobody else knows the key.
+    """
+    since = work.at - (_later(work, REPEAT_MIN) - work.at)
+    found = await store.find_ended(work, secret, since=since)
+    if found is None or found.renewed_by != _renewal(work, found.session_id, key):
+        return None
+    return _session(_demand_living(work, found))
 
 
 def platform_of(kind: EntryKind, partner_id: str) -> str:
@@ -306,6 +336,14 @@ async def erase(work: Work, *, customer_id: str) -> None:
 def _secret(work: Work, session_id: str, what: str) -> str:
     """Derive a secret nobody can guess without the house's key; made again from the same session it is the same, so a repeat gets it again."""
     return urlsafe_b64encode(work.keys.blind(f"session-{what}", session_id)).rstrip(b"=").decode()
+
+
+def _cookie(work: Work, session_id: str, turn: int) -> str:
+    return _secret(work, session_id, "cookie") if turn == 0 else _secret(work, f"{session_id}|{turn}", "cookie")
+
+
+def _renewal(work: Work, session_id: str, key: str) -> bytes:
+    return work.keys.blind("session-renewal", f"{session_id}|{key}")
 
 
 def _proof(work: Work, phone: str, otp_id: str, code: str) -> bytes:

@@ -19,13 +19,13 @@ on conflict (session_id) do nothing;
 
 -- name: find_session
 select session_id, entry_id, kind, partner_id, device_id, scene, order_token, customer_id, partner_user_blind, exchanged_by, opened_at,
-       idle_until, ends_at, ended_at, proven_blind, proven_until
+       idle_until, ends_at, ended_at, proven_blind, proven_until, turn, renewed_by
 from channels.sessions where session_id = :session_id;
 
 -- name: session_by_secret
 -- A secret of a page's address, or of a cookie; `is_page` says which.
 select session_id, entry_id, kind, partner_id, device_id, scene, order_token, customer_id, partner_user_blind, exchanged_by, opened_at,
-       idle_until, ends_at, ended_at, proven_blind, proven_until, page_secret_hash = :hash as is_page
+       idle_until, ends_at, ended_at, proven_blind, proven_until, turn, renewed_by, page_secret_hash = :hash as is_page
 from channels.sessions where page_secret_hash = :hash or cookie_secret_hash = :hash;
 
 -- name: exchange
@@ -36,6 +36,15 @@ update channels.sessions set idle_until = :idle_until where session_id = :sessio
 
 -- name: attach
 update channels.sessions set customer_id = :customer_id, proven_blind = null, proven_until = null where session_id = :session_id;
+
+-- name: renew
+update channels.sessions set turn = :turn, cookie_secret_hash = :hash, ended_secret_hash = cookie_secret_hash, renewed_by = :by, renewed_at = :at
+where session_id = :session_id and turn = :turn - 1;
+
+-- name: session_of_ended_secret
+select session_id, entry_id, kind, partner_id, device_id, scene, order_token, customer_id, partner_user_blind, exchanged_by, opened_at,
+       idle_until, ends_at, ended_at, proven_blind, proven_until, turn, renewed_by
+from channels.sessions where ended_secret_hash = :hash and renewed_at > :since;
 
 -- name: set_proven
 update channels.sessions set proven_blind = :proven_blind, proven_until = :proven_until where session_id = :session_id;

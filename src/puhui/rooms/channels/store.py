@@ -16,7 +16,10 @@ SQL = sql.load(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A session as it is kept. `exchanged_by` says whether its first secret was spent, by a page or by the API."""
+    """A session as it is kept. `exchanged_by` says whether its first secret was spent, by a page or by the API.
+
+    `turn` counts the secrets its cookie has had; `renewed_by` is the mark of the request that brought the last one.
+    """
 
     session_id: str
     entry_id: str
@@ -34,6 +37,8 @@ class Visit:
     ended_at: datetime | None
     proven_blind: bytes | None
     proven_until: datetime | None
+    turn: int = 0
+    renewed_by: bytes | None = None
 
 
 def hash_of(secret: str) -> bytes:
@@ -102,6 +107,16 @@ async def keep_alive(work: Work, session_id: str, idle_until: datetime) -> None:
 
 async def attach(work: Work, session_id: str, customer_id: str) -> None:
     await SQL.attach.run(work, session_id=session_id, customer_id=customer_id)
+
+
+async def renew(work: Work, session_id: str, *, turn: int, secret: str, by: bytes) -> bool:
+    return await SQL.renew.run(work, session_id=session_id, turn=turn, hash=hash_of(secret), by=by, at=work.at) == 1
+
+
+async def find_ended(work: Work, secret: str, *, since: datetime) -> Visit | None:
+    """Give the visit whose secret this was until a renewal after `since`."""
+    row = await SQL.session_of_ended_secret.row(work, hash=hash_of(secret), since=since)
+    return _visit(row) if row else None
 
 
 async def set_proven(work: Work, session_id: str, *, proven_blind: bytes, proven_until: datetime) -> None:
@@ -223,4 +238,6 @@ def _visit(row: sql.Row) -> Visit:
         row["ended_at"],
         row["proven_blind"],
         row["proven_until"],
+        row["turn"],
+        row["renewed_by"],
     )

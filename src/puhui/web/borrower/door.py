@@ -10,7 +10,7 @@ from puhui.foundation.refusals import Refusal
 from puhui.web.borrower import form, render, stepping
 from puhui.web.borrower.api import LogInFirst
 from puhui.web.borrower.stepping import Refused
-from puhui.web.borrower.visit import Visit, recognize
+from puhui.web.borrower.visit import SESSION, Visit, recognize
 from puhui.web.errors import told
 from puhui.web.wire import reply_to
 
@@ -47,6 +47,7 @@ async def _known(visit: Visit, handler: Handler, *, is_open: bool) -> Response:
 async def _sent(visit: Visit, handler: Handler, again: Handler, *, is_open: bool) -> Response:
     try:
         visit.form = await form.read(visit.request)
+        await visit.find_repeated()
         visit.demand_own_form()
         return await _known(visit, handler, is_open=is_open)
     except LogInFirst:
@@ -59,6 +60,14 @@ async def _sent(visit: Visit, handler: Handler, again: Handler, *, is_open: bool
 
 
 async def _safely(visit: Visit, call: Callable[[], Awaitable[Response]]) -> Response:
+    """Answer, with the visit's new secret where it got one."""
+    response = await _answered(visit, call)
+    if visit.has_new_secret:
+        visit.set_cookie(response, SESSION, visit.secret)
+    return response
+
+
+async def _answered(visit: Visit, call: Callable[[], Awaitable[Response]]) -> Response:
     """Answer a fault, a house whose database is away, and a refusal that no form stands for, with a page that says so."""
     try:
         return await call()

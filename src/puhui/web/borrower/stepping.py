@@ -39,11 +39,13 @@ async def take(desk: Desk, session: Session, name: str, body: msgspec.Struct | d
 
 
 def refused(status: int, told: dict[str, Any]) -> Refused:
-    """Read a refusal as the JSON door tells it; what is wrong or missing is named in the person's words."""
+    """Read a refusal as the JSON door tells it; what is wrong or missing is named in the person's words, and no Chinese page says it in English."""
     facts = told.get("facts", {})
-    zh = told["text_zh"]
+    zh, english = told["text_zh"], told["text"]
     if told["code"] == BadField.code:
-        zh = words.not_right(str(facts.get("field", "")))
+        zh, english = words.not_right(str(facts.get("field", "")))
     elif told["code"] == NotFound.code:
-        zh = words.not_here(str(facts.get("what", "")))
-    return Refused(status, told["code"], zh, told["text"], told["retry"], facts)
+        zh, english = words.not_here(str(facts.get("what", "")))
+    elif zh == english:
+        zh = words.ANYTHING
+    return Refused(status, told["code"], zh, english, told["retry"], facts)

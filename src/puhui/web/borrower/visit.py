@@ -28,6 +28,9 @@ from puhui.web.borrower.form import Form
 SESSION, DEVICE, LANGUAGE, DRAFT = "puhui_visit", "puhui_device", "puhui_language", "puhui_draft"
 DEVICE_S = 2 * 365 * 86_400
 DRAFT_S = 86_400
+OPENS_MORE = frozenset({"login", "identity", "change_phone", "change_card", "export"})
+"""Steps after which more is open to a visit than before: each gives its cookie a new secret."""
+
 Language = Literal["zh", "en"]
 
 
@@ -41,7 +44,10 @@ class ForeignForm(Refusal):
 
 @dataclass(slots=True)
 class Visit:
-    """A request of a person. `device` is the name his browser keeps. `framed_by` is the origin of the listed partner in whose app the visit began, "" anywhere else."""
+    """A request of a person. `device` is the name his browser keeps. `framed_by` is the origin of the listed partner in whose app the visit began, "" anywhere else.
+
+    `ended` is a secret that opens nothing any more; `has_new_secret` says that the answer brings the cookie another one.
+    """
 
     desk: Desk
     request: Request
@@ -52,6 +58,8 @@ class Visit:
     form: Form = field(default_factory=Form)
     refusal: stepping.Refused | None = None
     device: str = ""
+    ended: str = ""
+    has_new_secret: bool = False
 
     @property
     def language(self) -> Language:
@@ -113,8 +121,18 @@ class Visit:
             raise ForeignForm
 
     async def take(self, name: str, key: str = "", **body: Any) -> dict[str, Any]:
-        """Take a step under the form's key. Raises Refused."""
-        return await stepping.take(self.desk, self.visitor, name, body, key or self.key)
+        """Take a step under the form's key; where it opens more, the cookie's secret is renewed. Raises Refused."""
+        told = await stepping.take(self.desk, self.visitor, name, body, key or self.key)
+        if name in OPENS_MORE and "more" not in told["show"]:
+            self.secret, self.has_new_secret = await enter.renew(self.desk, self.visitor, key or self.key), True
+        return told
+
+    async def find_repeated(self) -> None:
+        """Recognize a form that is sent again with the very secret that it ended: the answer with the new one was lost on the way."""
+        if self.session is None and self.ended and self.key:
+            async with self.desk.work(durable=False) as work:
+                self.session = await enter.session_repeating(work, self.ended, self.key)
+            self.secret = self.ended if self.session is not None else ""
 
     def set_cookie(self, response: Response, name: str, value: str, *, most_s: int | None = None) -> None:
         """Set a cookie of ours. In a partner's frame on another site it must say so, which browsers take by TLS alone."""
@@ -145,7 +163,7 @@ async def recognize(request: Request) -> Visit:
         try:
             visit.session = await enter.session_in(work, visit.secret)
         except Refusal:
-            visit.secret = ""
+            visit.secret, visit.ended = "", visit.secret
             return visit
         framed = await enter.framed_by(work, visit.session.session_id)
     if framed is not None:

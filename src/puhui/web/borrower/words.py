@@ -154,51 +154,79 @@ def word(kind: str, code: str, language: Literal["zh", "en"]) -> str:
     return code if pair is None else pair[language == "en"]
 
 
-FIELDS: Mapping[str, str] = {
-    "phone": "手机号",
-    "code": "验证码",
-    "id_tail": "身份证后四位",
-    "person.id_number": "身份证号",
-    "id_number": "身份证号",
-    "person.name": "姓名",
-    "name": "姓名",
-    "card_number": "银行卡号",
-    "living_place_code": "居住地",
-    "amount": "金额",
-    "amount_fen": "金额",
-    "months": "期数",
-    "purpose": "用途",
-    "text": "说明",
-    "subject": "事项",
-    "day": "日期",
-    "items": "授权事项",
-    "body": "图片",
-    "until": "授权期限",
-    "front": "身份证正面",
-    "back": "身份证反面",
-    "selfie": "本人照片",
-    "paper": "材料图片",
+FIELDS: Mapping[str, Pair] = {
+    "phone": ("手机号", "Phone number"),
+    "code": ("验证码", "Code"),
+    "id_tail": ("身份证后四位", "Last four signs of the id number"),
+    "id_number": ("身份证号", "Id number"),
+    "name": ("姓名", "Name"),
+    "card_number": ("银行卡号", "Card number"),
+    "living_place_code": ("居住地", "Where you live"),
+    "amount": ("金额", "Amount"),
+    "amount_fen": ("金额", "Amount"),
+    "income": ("每月收入", "Monthly income"),
+    "monthly_income_fen": ("每月收入", "Monthly income"),
+    "months": ("期数", "Months"),
+    "purpose": ("用途", "What for"),
+    "text": ("说明", "What you write"),
+    "reason": ("原因", "Reason"),
+    "subject": ("事项", "Subject"),
+    "day": ("日期", "Day"),
+    "items": ("授权事项", "What you agree to"),
+    "body": ("图片", "Picture"),
+    "until": ("授权期限", "Until when"),
+    "front": ("身份证正面", "Front of the id card"),
+    "back": ("身份证反面", "Back of the id card"),
+    "selfie": ("本人照片", "Picture of you"),
+    "paper": ("材料图片", "Picture of the paper"),
+}
+HINTS: Mapping[str, Pair] = {
+    "phone": ("11 位数字，以 1 开头", "11 digits, the first is 1"),
+    "code": ("照短信里的数字填", "the digits of the message"),
+    "id_number": ("18 位，请对照身份证再看一遍", "18 signs; please compare it with the card"),
+    "name": ("和身份证上写的一样", "as it stands on the id card"),
+    "card_number": ("13 到 19 位，请对照卡面再看一遍", "13 to 19 digits; please compare it with the card"),
+    "amount": ("请写多少元，例如 3000，并在页面写明的范围里", "write yuan, such as 3000, within the range on the page"),
+    "income": ("请写每月多少元，例如 4500", "write yuan a month, such as 4500"),
+    "text": ("请写 1 到 1000 个字", "write 1 to 1000 signs"),
+    "items": ("请至少勾选一项", "tick at least one"),
+    "front": ("请拍一张或选一张图片", "take or choose a picture"),
+    "back": ("请拍一张或选一张图片", "take or choose a picture"),
+    "selfie": ("请拍一张或选一张图片", "take or choose a picture"),
+    "paper": ("请拍一张或选一张图片", "take or choose a picture"),
+}
+"""What a field wants, said to a person. The reason that the step itself gives is for programmers, and English."""
+
+
+def not_right(field: str) -> Pair:
+    """Say kindly which field is not filled in rightly, and what it wants."""
+    name = field.rsplit(".", 1)[-1]
+    if name not in FIELDS:
+        return "有一处没有填对，请检查后再提交。什么都没有改变。", "Something is not filled in right; please look again. Nothing was changed."
+    hint = HINTS.get(name) or HINTS.get(name.removesuffix("_fen")) or HINTS.get("income" if "income" in name else "")
+    zh, english = FIELDS[name]
+    why = (f"：{hint[0]}", f": {hint[1]}") if hint else ("", "")
+    return f"“{zh}”没有填对{why[0]}。什么都没有改变。", f"“{english}” is not filled in right{why[1]}. Nothing was changed."
+
+
+THINGS: Mapping[str, Pair] = {
+    "loan": ("这笔借款", "this loan"),
+    "document": ("这份文件", "this paper"),
+    "payment": ("这笔还款", "this payment"),
+    "decision": ("这个决定", "this decision"),
+    "offer": ("这个报价", "this offer"),
+    "application": ("这个申请", "this application"),
+    "consent": ("这项授权", "this consent"),
+    "file": ("这张图片", "this picture"),
+    "page": ("这个页面", "this page"),
 }
 
 
-def not_right(field: str) -> str:
-    """Say kindly which field is not filled in rightly."""
-    return f"“{FIELDS.get(field, field)}”没有填对，请检查后再提交。什么都没有改变。"
-
-
-THINGS: Mapping[str, str] = {
-    "loan": "这笔借款",
-    "document": "这份文件",
-    "payment": "这笔还款",
-    "decision": "这个决定",
-    "offer": "这个报价",
-    "application": "这个申请",
-    "consent": "这项授权",
-    "file": "这张图片",
-    "page": "这个页面",
-}
-
-
-def not_here(what: str) -> str:
+def not_here(what: str) -> Pair:
     """Say that something is not here; whose it is, if anybody's, is not told."""
-    return f"没有找到{THINGS.get(what, '您要找的内容')}。请从首页重新进入。"
+    zh, english = THINGS.get(what, ("您要找的内容", "what you look for"))
+    return f"没有找到{zh}。请从首页重新进入。", f"We did not find {english}. Please begin at the first page."
+
+
+ANYTHING = "这一步现在办不了，什么都没有改变。请稍后再试，或联系我们。"
+"""What is said in Chinese for a refusal that no borrower was expected to meet and that has no Chinese sentence of its own."""

@@ -86,7 +86,7 @@ async def language(visit: Visit) -> Response:
 
 async def _home(visit: Visit) -> Response:
     told = await home.home(visit.desk, visit.who, {})
-    return render.show(visit, "home.html", **told, go_on=next_page(told))
+    return render.show(visit, "home.html", **told, go_on=next_page(told), is_nobody_known="nobody" in visit.request.query_params and told["state"] == "new")
 
 
 def next_page(told: dict[str, Any]) -> str:
@@ -142,6 +142,8 @@ async def send_login(visit: Visit) -> Response:
     told = await visit.take("login", **body)
     if wanted := told["show"].get("more"):
         return render.show(visit, "login.html", phone=body["phone"], otp_id=body["otp_id"], code=body["code"], more=wanted)
+    if tail and not told["show"]["known"]:
+        return render.go(visit, f"{HOME}?nobody=1")
     return render.go(visit, "/borrower/on" if told["state"] not in {"declined", "frozen"} else HOME)
 
 
