@@ -9,6 +9,7 @@ import msgspec
 
 from puhui.engines import law
 from puhui.engines.law import ReminderRules
+from puhui.engines.rules import Artefact, shipped
 from puhui.engines.schedules import Method
 from puhui.engines.schedules import Standing as LoanStanding
 from puhui.foundation import flows
@@ -118,15 +119,15 @@ async def act(desk: Desk, turn: Turn) -> Turn | None:
     """Step `arrears.act`: what the plan wants for this day late; the contact gate decides whether it may happen."""
     async with desk.work(ACTOR) as work:
         loan = await ledger.find_loan(work, turn.customer_id, turn.subject)
+        await arrears.break_promises(work, customer_id=turn.customer_id, loan_id=turn.subject)
         plan = (
-            await arrears.plan_today(work, customer_id=turn.customer_id, loan_id=turn.subject, days_late=loan.days_late)
+            await arrears.plan_today(work, customer_id=turn.customer_id, loan_id=turn.subject, days_late=loan.days_late, rules=collection_rules())
             if loan is not None and loan.is_late
             else None
         )
         if loan is None or plan is None or plan.case.k != turn.state["k"]:
             await flows.end(work, turn)
             return None
-        await arrears.break_promises(work, customer_id=turn.customer_id, loan_id=turn.subject)
         for line in plan.today:
             await _carry_out(work, loan, line)
         if plan.next_day is None:
@@ -136,11 +137,16 @@ async def act(desk: Desk, turn: Turn) -> Turn | None:
         return await flows.move(work, turn, due=due)
 
 
+def collection_rules() -> Artefact:
+    """Give the collection rules that are in force, opened: the room is handed them, it has none of its own."""
+    return shipped.collection().artefact
+
+
 async def _carry_out(work: Work, loan: LoanView, line: Planned) -> None:
     match line.act:
         case Act.SMS | Act.CALL:
             channel = Channel.SMS if line.act is Act.SMS else Channel.CALL
-            params: dict[str, Any] = {"days": loan.days_late}
+            params: dict[str, Any] = {"days": loan.days_late, "tone": line.tone}
             wish = Wish(line.template, Purpose.COLLECTION, loan.loan_id, params, channel, timedelta(hours=9))
             await contact.tell(work, customer_id=loan.customer_id, parent=loan.loan_id, verb=f"arrears-{work.today}-{line.act.value}", wish=wish)
         case Act.ASSIGN:

@@ -1,6 +1,6 @@
 """Arrears: who has fallen behind, in which stage, what is tried, what was promised, and who asked for mercy.
 
-Words: stage, collection case, promise, hardship, outsourcer. Owns the tables of schema `arrears`.
+Words: stage, collection case, treatment, promise, hardship, outsourcer. Owns the tables of schema `arrears`.
 Keeps: one open case a loan; a stage is a function of days late; a closed case is never opened again, a new one is.
 """
 
@@ -17,8 +17,9 @@ from puhui.rooms.arrears.operations import (
     hear_payment,
     plan_today,
     promise,
+    standing_of,
 )
-from puhui.rooms.arrears.stage import PLAN, Act, Planned, Stage, next_planned, stage_of
+from puhui.rooms.arrears.stage import Stage, stage_of
 from puhui.rooms.arrears.store import (
     CollectionCase,
     Hardship,
@@ -32,15 +33,16 @@ from puhui.rooms.arrears.store import (
     proposed_write_offs,
     stage_counts,
 )
+from puhui.rooms.arrears.treatment import Act, Planned, Standing, next_planned, treat
 
 __all__ = [
-    "PLAN",
     "Act",
     "CollectionCase",
     "Hardship",
     "Plan",
     "Planned",
     "Stage",
+    "Standing",
     "answer_hardship",
     "ask_hardship",
     "assign",
@@ -63,4 +65,6 @@ __all__ = [
     "proposed_write_offs",
     "stage_counts",
     "stage_of",
+    "standing_of",
+    "treat",
 ]

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from puhui.engines.rules import Artefact
 from puhui.foundation.refusals import BadField, NotFound, WrongState
 from puhui.foundation.work import Work
 from puhui.rooms.arrears import store
-from puhui.rooms.arrears.stage import Planned, Stage, next_planned, planned_on, stage_of
+from puhui.rooms.arrears.stage import Stage, stage_of
 from puhui.rooms.arrears.store import CollectionCase, Hardship
+from puhui.rooms.arrears.treatment import Planned, Standing, next_planned, treat
 from puhui.vocabulary.permits import ListedPartner
 
 PROMISE_DAYS_MAX = 30
@@ -16,7 +18,7 @@ PROMISE_DAYS_MAX = 30
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the plan wants today for one case, and on which day late it wants something next (None: nothing more)."""
+    """What the rules want today for one case, and on which day late they want something next (None: nothing more)."""
 
     case: CollectionCase
     today: tuple[Planned, ...]
@@ -54,16 +56,29 @@ async def end_case(work: Work, *, customer_id: str, loan_id: str, ended_by: str)
     return closed
 
 
-async def plan_today(work: Work, *, customer_id: str, loan_id: str, days_late: int) -> Plan | None:
-    """Give what the plan wants for this day late, once; None if no case is open. A day that was missed is not made up for."""
+async def plan_today(work: Work, *, customer_id: str, loan_id: str, days_late: int, rules: Artefact) -> Plan | None:
+    """Give what the rules want for this day late, once; None if no case is open. A day that was missed is not made up for."""
     case = await store.lock_open_case(work, customer_id, loan_id)
     if case is None:
         return None
-    wanted = planned_on(days_late) if days_late > case.planned_day else ()
+    standing = await standing_of(work, case)
+    wanted = treat(rules, standing, days_late) if days_late > case.planned_day else None
     if wanted:
         await store.note_planned(work, case, days_late)
-    following = next_planned(days_late)
-    return Plan(case, wanted, following.day if following else None)
+    following = next_planned(rules, standing, days_late)
+    return Plan(case, (wanted,) if wanted else (), following.day if following else None)
+
+
+async def standing_of(work: Work, case: CollectionCase) -> Standing:
+    """Give what the rules are told of a case: its sum, its promises, and whether a plea waits for its answer."""
+    promises = await store.promise_states(work, case.customer_id, case.loan_id)
+    pleas = await store.hardships_of(work, case.customer_id)
+    return Standing(
+        case.overdue_fen,
+        "open" if promises.get("open") else None,
+        "asked" if any(one.loan_id == case.loan_id and one.answered_at is None for one in pleas) else None,
+        promises.get("broken", 0),
+    )
 
 
 async def promise(work: Work, *, customer_id: str, loan_id: str, day: date, amount_fen: int) -> int:

@@ -91,3 +91,6 @@ order by late_since, customer_id, loan_id limit :most offset :skip;
 
 -- name: cases_page_count
 select count(*) from arrears.cases where closed_on is null and (:stage::text is null or stage = :stage);
+
+-- name: promise_states
+select state, count(*)::int as promises from arrears.promises where customer_id = :customer_id and loan_id = :loan_id group by state;

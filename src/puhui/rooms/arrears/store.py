@@ -131,6 +131,12 @@ async def open_promises(work: Work, customer_id: str, loan_id: str) -> list[Prom
     return [Promise(row["k"], row["day"], row["amount_fen"]) for row in rows]
 
 
+async def promise_states(work: Work, customer_id: str, loan_id: str) -> dict[str, int]:
+    """Give how many promises of a loan stand open, kept and broken."""
+    rows = await SQL.promise_states.rows(work, customer_id=customer_id, loan_id=loan_id)
+    return {row["state"]: row["promises"] for row in rows}
+
+
 async def end_promise(work: Work, *, customer_id: str, loan_id: str, k: int, state: str) -> None:
     await SQL.end_promise.run(work, customer_id=customer_id, loan_id=loan_id, k=k, state=state)
 

@@ -7,7 +7,7 @@ from typing import Any
 from puhui.engines.schedules import Parts
 from puhui.foundation.refusals import BadField, NotFound
 from puhui.foundation.work import Work
-from puhui.journeys import contact, differences, office, register
+from puhui.journeys import contact, differences, fall_behind, office, register
 from puhui.rooms import arrears, boards, bureau, contacts, customers, funding, ledger, partners, payments
 from puhui.rooms.ledger import LoanView
 from puhui.rooms.partners import Role, Standing
@@ -507,7 +507,7 @@ async def _desk_row(work: Work, found: arrears.CollectionCase, limits: contacts.
     )
     answer = answers[contacts.Purpose.COLLECTION]
     late = (work.today - found.late_since).days
-    planned = arrears.next_planned(found.planned_day)
+    planned = arrears.next_planned(fall_behind.collection_rules(), await arrears.standing_of(work, found), max(found.planned_day, late - 1))
     return {
         "loan_id": found.loan_id,
         "customer_id": found.customer_id,
