@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from puhui.proofs import replay
+from puhui.proofs import replay, replayed_strategies
 from puhui.rooms import decisions
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -18,6 +18,18 @@ def test_every_record_of_every_build_is_decided_as_it_was():
     assert told["differing"] == 0
     assert told["artefacts"] >= 20
     assert told["records"] >= 10_000
+    assert {"rules", "convention", "scorecard", "strategy"} <= told["kinds"].keys()
+
+
+def test_a_strategy_of_golden_whose_product_was_changed_decides_otherwise(tmp_path):
+    shutil.copytree(GOLDEN, tmp_path / "golden")
+    for file in (tmp_path / "golden").glob("*/*.strategy"):
+        records = replay._lines(file.with_suffix(".records.gz"))[:40]
+        assert replayed_strategies.replay(file, records) == (40, 0)
+        told = json.loads(file.read_bytes())
+        told["product"] = told["product"].replace("valid_h = 72", "valid_h = 48").replace("step_fen = 10_000", "step_fen = 50_000")
+        file.write_text(json.dumps(told))
+        assert replayed_strategies.replay(file, records)[1] > 0
 
 
 def test_the_card_of_the_first_variables_still_scores_as_it_did_though_nobody_computes_what_it_reads():

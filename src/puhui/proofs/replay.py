@@ -18,7 +18,7 @@ from puhui.engines import rules, schedules
 from puhui.engines.rules import Artefact, Outcome, shipped
 from puhui.engines.rules.values import literal
 from puhui.foundation.refusals import Refusal
-from puhui.proofs import rules_parity
+from puhui.proofs import replayed_strategies, rules_parity
 from puhui.rooms import decisions
 
 AT = datetime(2026, 11, 23, 2, 30, tzinfo=UTC)
@@ -273,4 +273,5 @@ KINDS: dict[str, tuple[Make, Callable[[Path, list[dict[str, Any]]], tuple[int, i
     "rules": (_rules, _replay_rules),
     "convention": (_conventions, _replay_conventions),
     "scorecard": (_scorecards, _replay_scorecards),
+    "strategy": (replayed_strategies.make, replayed_strategies.replay),
 }

@@ -17,6 +17,7 @@ from puhui.rooms.decisions.fitted import fit_book
 from puhui.rooms.decisions.known import SOURCES, Asked, BureauReport, Missing, Value, microseconds, read_report
 from puhui.rooms.decisions.limit import next_step
 from puhui.rooms.decisions.measures import work_of
+from puhui.rooms.decisions.opening import Artefacts, open_artefacts
 from puhui.rooms.decisions.operations import (
     MOST,
     SET_ASIDE,
@@ -63,6 +64,7 @@ from puhui.rooms.decisions.operations import (
     withdraw_application,
 )
 from puhui.rooms.decisions.outcome import Answer, OfferTerms, Outcome
+from puhui.rooms.decisions.policy import ordinary, shipped_policy
 from puhui.rooms.decisions.rulebook import RulebookUnfit
 from puhui.rooms.decisions.scorecard import ArtefactDamaged, Characteristic, Scorecard, open_scorecard
 from puhui.rooms.decisions.store import (
@@ -109,6 +111,7 @@ __all__ = [
     "ApplicationState",
     "ApprovalDoesNotMatch",
     "ArtefactDamaged",
+    "Artefacts",
     "Asked",
     "BookUnreadable",
     "Bounds",
@@ -180,7 +183,9 @@ __all__ = [
     "note_card",
     "offers_in_force",
     "open_application",
+    "open_artefacts",
     "open_scorecard",
+    "ordinary",
     "papers",
     "plan_sha256",
     "product_of",
@@ -200,6 +205,7 @@ __all__ = [
     "set_owed",
     "set_standing",
     "shipped",
+    "shipped_policy",
     "strategies_of",
     "told",
     "use_exposure",
