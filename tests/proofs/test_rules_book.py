@@ -30,7 +30,9 @@ def home(tmp_path):
     work = [["student", "farmer", None, "clerk"][row % 4] for row in range(1000)]
     bad = [None if row % 5 == 0 else int(row % 11 == 0) for row in range(1000)]
     segment = [["a", "b", None][row % 3] for row in range(1000)]
-    pq.write_table(pa.table({"income": pa.array(incomes, pa.float64()), "work": work, "bad": bad, "segment": segment}), tmp_path / "book.parquet", row_group_size=300)
+    taken = [None if row % 6 == 0 else int(row % 4 != 0) for row in range(1000)]
+    columns = {"income": pa.array(incomes, pa.float64()), "work": work, "bad": bad, "segment": segment, "taken": taken}
+    pq.write_table(pa.table(columns), tmp_path / "book.parquet", row_group_size=300)
     for name, cut in (("one", 3000), ("two", 4000)):
         (tmp_path / name).write_bytes(artefact(cut).to_bytes())
     return tmp_path
@@ -83,3 +85,26 @@ def test_outputs_of_many_rows_are_columns(home):
         "marks fired": [[1], [2], []],
         "points": [Decimal(2), Decimal(10000), None],
     }
+
+
+def test_take_up_is_read_of_whom_each_approves_and_where_the_challenger_neither_approves_nor_errs_more(home):
+    question = book.Question("outcome", ("offer",), "segment", "bad", "points", "taken")
+    told = book.back_test(home / "book.parquet", home / "one", home / "two", question)
+    rows = pq.read_table(home / "book.parquet").to_pylist()
+    for name, cut in (("champion", 3000), ("challenger", 4000)):
+        decides = artefact(cut)
+        words = [row["taken"] for row in rows if row["taken"] is not None and decides.one(row).value("outcome") == "offer"]
+        assert told.rates()[name]["take_up"] == sum(words) / len(words)
+    rates, best = told.rates(), 0.0
+    ranked = sorted((row for row in rows if row["income"] is not None), key=lambda row: -row["income"])
+    for place in range(1, len(ranked) + 1):
+        if place < len(ranked) and ranked[place]["income"] == ranked[place - 1]["income"]:
+            continue
+        above = ranked[:place]
+        known = [row["bad"] for row in above if row["bad"] is not None]
+        words = [row["taken"] for row in above if row["taken"] is not None]
+        if place / 1000 <= rates["champion"]["approval"] and sum(known) / max(1, len(known)) <= rates["champion"]["bad"]:
+            best = sum(words) / max(1, len(words))
+    assert told.readings()["take_up_at_same_both"] == best > 0
+    plain = book.back_test(home / "book.parquet", home / "one", home / "two", book.Question("outcome", ("offer",), "segment", "bad", "points"))
+    assert "take_up_at_same_both" not in plain.readings()

@@ -26,7 +26,7 @@ from puhui.proofs import bench_rules as w1
 Array = np.ndarray[Any, Any]
 GROUP = 131_072
 """Rows of one row group, and of one block of the day."""
-QUESTION = Question("approve", (True,), "segment", "bad", "points")
+QUESTION = Question("approve", (True,), "segment", "bad", "points", "taken")
 CUTS = (95, 105)
 """So many points must be had, of champion and challenger."""
 DAY = 53_000_000_000
@@ -94,6 +94,7 @@ def _write_book(path: Path, rows: int, seed: int) -> None:
             columns[name] = pa.DictionaryArray.from_arrays(codes, pa.array(w1.VALUES[name]))
         columns["segment"] = pa.array(["north", "south", "east", "west"]).take(pa.array(np.maximum(values[29], 0) % 4))
         columns["bad"] = pa.array((values[0] < 60).astype(np.int64), mask=values[1] < 100)
+        columns["taken"] = pa.array((values[2] < 700).astype(np.int64), mask=values[3] < 50)
         table = pa.table(columns)
         writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
         writer.write_table(table, row_group_size=GROUP)

@@ -37,7 +37,8 @@ class Shard:
 class Question:
     """What a back-test asks: which values of a decision are an approval, and which columns say segment and outcome (0 good, 1 bad, null unknown).
 
-    `score`: a decision that ranks people, so that the challenger can be cut elsewhere; empty: it cannot.
+    `score`: a decision that ranks people, so that the challenger can be cut elsewhere; empty: it cannot. `taken`: the column that says whether a person
+    who is offered a loan takes it (1, 0, null unknown); empty: nobody knows.
     """
 
     decision: str
@@ -45,6 +46,7 @@ class Question:
     segment: str
     bad: str
     score: str = ""
+    taken: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,17 @@ Cell = tuple[str, bool, bool, int]
 
 @dataclass(slots=True)
 class BackTest:
-    """Counts by segment, champion's and challenger's answer, and outcome; and the challenger's scores by outcome."""
+    """Counts by segment, champion's and challenger's answer, and outcome; the challenger's scores by outcome.
+
+    `takes`: of whom each approves, how many took the offer (1) and not (0); `takes_by_score`: of all whose word on an offer is known, by the
+    challenger's score.
+    """
 
     rows: int = 0
     counts: dict[Cell, int] = field(default_factory=dict)
     scores: dict[tuple[int, int], int] = field(default_factory=dict)
+    takes: dict[tuple[str, int], int] = field(default_factory=dict)
+    takes_by_score: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def add(self, other: BackTest) -> None:
         """Take in what another shard counted."""
@@ -74,6 +82,10 @@ class BackTest:
             self.counts[cell] = self.counts.get(cell, 0) + number
         for score, number in other.scores.items():
             self.scores[score] = self.scores.get(score, 0) + number
+        for who, number in other.takes.items():
+            self.takes[who] = self.takes.get(who, 0) + number
+        for score, number in other.takes_by_score.items():
+            self.takes_by_score[score] = self.takes_by_score.get(score, 0) + number
 
     def segments(self) -> list[str]:
         """The segments that were seen."""
@@ -92,19 +104,25 @@ class BackTest:
         return told
 
     def rates(self) -> dict[str, dict[str, float]]:
-        """Approval and bad rate of each, over people whose outcome is known."""
+        """Approval and bad rate of each, over people whose outcome is known; take-up over the approved whose word is known."""
         told = {}
         for place, name in ((1, "champion"), (2, "challenger")):
             taken = {turned: sum(number for cell, number in self.counts.items() if cell[place] and cell[3] == turned) for turned in (GOOD, BAD, UNKNOWN)}
             known = taken[GOOD] + taken[BAD]
             told[name] = {"approval": sum(taken.values()) / max(1, self.rows), "bad": taken[BAD] / max(1, known)}
+            if self.takes:
+                told[name]["take_up"] = _share(self.takes.get((name, 1), 0), self.takes.get((name, 0), 0))
         return told
 
     def readings(self) -> dict[str, float]:
-        """The challenger cut by score so that it is like the champion in one thing: its approval at the same bad rate, its bad rate at the same approval."""
+        """The challenger cut by score so that it is like the champion: its approval at the same bad rate, its bad rate at the same approval, and, where
+        it is known, its take-up where it approves and errs no more than the champion.
+        """
         champion, people = self.rates()["champion"], max(1, self.rows)
         told = {"approval_at_same_bad": 0.0, "bad_at_same_approval": 0.0}
-        taken = good = bad = 0
+        if self.takes_by_score:
+            told["take_up_at_same_both"] = 0.0
+        taken = good = bad = took = left = 0
         for score in sorted({score for score, _ in self.scores}, reverse=True):
             good += self.scores.get((score, GOOD), 0)
             bad += self.scores.get((score, BAD), 0)
@@ -113,7 +131,15 @@ class BackTest:
                 told["approval_at_same_bad"] = taken / people
             if taken / people <= champion["approval"]:
                 told["bad_at_same_approval"] = bad / max(1, good + bad)
+            took += self.takes_by_score.get((score, 1), 0)
+            left += self.takes_by_score.get((score, 0), 0)
+            if self.takes_by_score and taken / people <= champion["approval"] and bad / max(1, good + bad) <= champion["bad"]:
+                told["take_up_at_same_both"] = _share(took, left)
         return told
+
+
+def _share(yes: int, no: int) -> float:
+    return yes / max(1, yes + no)
 
 
 def shards_of(source: Path, artefacts: Sequence[Path], target: Path | None = None) -> list[Shard]:
@@ -159,16 +185,25 @@ def compare_shard(asked: Asked) -> BackTest:
     """Decide one row group under both strategies, and count."""
     shard, question = asked.shard, asked.question
     champion, challenger = (opened(one) for one in shard.artefacts)
-    rows = _read(shard, champion, (question.segment, question.bad, *(one.name for one in challenger.fields)))
+    beside = (question.segment, question.bad, *((question.taken,) if question.taken else ()))
+    rows = _read(shard, champion, (*beside, *(one.name for one in challenger.fields)))
     outcomes = champion.run(rows), challenger.run(rows)
     approvals = [_approved(outcome, question) for outcome in outcomes]
     segments = rows.column(question.segment).cast("string").fill_null("").combine_chunks().dictionary_encode()
     names = [str(one) for one in segments.dictionary.to_pylist()]
     turned = rows.column(question.bad).cast("int64").fill_null(UNKNOWN).to_numpy()
     told = _counted(names, segments.indices.to_numpy(zero_copy_only=False), approvals[0], approvals[1], turned)
+    took = rows.column(question.taken).cast("int64").fill_null(UNKNOWN).to_numpy() if question.taken else None
+    if took is not None:
+        for who, approval in zip(("champion", "challenger"), approvals, strict=True):
+            for word in (0, 1):
+                told.takes[who, word] = int(np.count_nonzero(approval & (took == word)))
     if question.score:
         scores, known = outcomes[1].numbers(question.score)
         told.scores = _by_score(scores[known], turned[known])
+        if took is not None:
+            said = known & (took != UNKNOWN)
+            told.takes_by_score = _by_score(scores[said], took[said])
     if shard.target:
         import pyarrow as pa
 
