@@ -174,7 +174,7 @@ class Phone:
                 self.seen(self.page)
                 return
             self.house.run(self.house.loop.pass_time(minutes=2))
-            self.page.reload()
+            self.view.goto(self.view.url)
         self.says(zh, english)
 
     def sign(self) -> None:

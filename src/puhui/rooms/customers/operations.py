@@ -427,6 +427,11 @@ async def phone_of(work: Work, customer_id: str) -> str | None:
     return customer.phone if customer else None
 
 
+async def card_phone_of(work: Work, customer_id: str) -> str | None:
+    """Give the phone that the bank knows with the card in use: it may be another than the person's own by now. None without a card."""
+    return await store.card_phone(work, customer_id)
+
+
 async def is_frozen(work: Work, customer_id: str) -> bool:
     customer = await store.find_customer(work, customer_id)
     return customer is not None and customer.frozen_because is not None

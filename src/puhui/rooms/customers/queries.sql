@@ -177,6 +177,9 @@ update customers.bindings set state = 'refused', ended_at = :at, code = :code wh
 -- name: active_binding
 select binding_id, account, bank_code, tail from customers.bindings where customer_id = :customer_id and state = 'active';
 
+-- name: active_card_phone
+select phone_sealed from customers.bindings where customer_id = :customer_id and state = 'active';
+
 -- name: bindings_of
 select binding_id, state, bank_code, tail, asked_at, ended_at from customers.bindings where customer_id = :customer_id order by k;
 

@@ -442,6 +442,11 @@ async def add_binding(work: Work, customer_id: str, *, binding_id: str, k: int, 
     )
 
 
+async def card_phone(work: Work, customer_id: str) -> str | None:
+    sealed: bytes | None = await SQL.active_card_phone.value(work, customer_id=customer_id)
+    return work.keys.open_text("card_phone", customer_id, sealed) if sealed else None
+
+
 async def activate_binding(work: Work, customer_id: str, card: Card) -> None:
     await SQL.end_active_binding.run(work, customer_id=customer_id, at=work.at)
     await SQL.activate_binding.run(
