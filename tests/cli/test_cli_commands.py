@@ -125,6 +125,14 @@ def test_after_a_rotation_old_cells_are_read_and_new_ones_have_the_new_key(home)
     listed = puhui("staff", "list", home=home).stdout
     assert "孙一" in listed
     assert "钱二" in listed
+    needed = puhui("keys", "retire", "1", home=home)
+    assert (needed.returncode, "keys.needed" in needed.stderr) == (2, True)
+    assert "encrypted anew" in puhui("keys", "renew", home=home).stdout
+    assert "key 1: 0 cells" in puhui("keys", "show", "--count", home=home).stdout
+    assert puhui("keys", "retire", "1", home=home).returncode == 0
+    assert "孙一" in puhui("staff", "list", home=home).stdout
+    missing = puhui("keys", "retire", "1", home=home)
+    assert (missing.returncode, "keys.none-such" in missing.stderr) == (2, True)
 
 
 def test_boards_read_and_rebuild_from_the_terminal(home):

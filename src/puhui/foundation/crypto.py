@@ -2,7 +2,7 @@
 
 A field is AES-256-GCM under the newest key of the ring, bound to its own name and to whose it is, so a cell moved to another row does
 not open. A blind index is HMAC-SHA256 of the normalized value under a key of its own: equal values are found without being read.
-Old keys open old cells until they are encrypted anew (`needs_renewal`).
+Old keys open old cells until they are encrypted anew (`foundation/renewal`).
 """
 
 import hashlib
@@ -64,12 +64,28 @@ class FieldKeys:
     def open_text(self, field: str, whose: str, cell: bytes) -> str:
         return self.open(field, whose, cell).decode()
 
-    def needs_renewal(self, cell: bytes) -> bool:
-        return int.from_bytes(cell[:2], "big") != self.newest
-
     def blind(self, field: str, normalized: str) -> bytes:
         """Give the 32-byte blind index of a value already brought to its one normal form."""
         return hmac.new(self.index_key, f"{field}|{normalized}".encode(), hashlib.sha256).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A column of sealed cells: its table with schema, itself, the field its cells are bound to, and the column that says whose each is."""
+
+    table: str
+    column: str
+    field: str
+    whose: str = "customer_id"
+
+    @property
+    def name(self) -> str:
+        return f"{self.table}.{self.column}"
+
+    @property
+    def under(self) -> str:
+        """Give, in SQL, the number of the key a cell is under; null for an empty cell (what it held was erased)."""
+        return f"case when length({self.column}) > 2 then get_byte({self.column}, 0) * 256 + get_byte({self.column}, 1) end"
 
 
 def fresh_keys() -> FieldKeys:
@@ -79,6 +95,12 @@ def fresh_keys() -> FieldKeys:
 def rotated(ring: FieldKeys) -> FieldKeys:
     """Add a new newest key; old cells stay readable."""
     return FieldKeys(ring.keys | {ring.newest + 1: secrets.token_bytes(32)}, ring.index_key)
+
+
+def retired(ring: FieldKeys, key_id: int) -> FieldKeys:
+    """Drop an old key; what is still under it never opens again. The newest cannot go."""
+    assert key_id != ring.newest
+    return FieldKeys({k: key for k, key in ring.keys.items() if k != key_id}, ring.index_key)
 
 
 def save_keys(ring: FieldKeys, path: Path) -> None:

@@ -164,6 +164,11 @@ async def next_due(work: Work) -> datetime | None:
     return due
 
 
+async def sealed_under(work: Work, name: str) -> list[int]:
+    """Give the key of the ring that each cell sealed under `name` in the state of a living flow is under."""
+    return [row["key_id"] for row in await SQL.sealed_in_flows.rows(work, name=name)]
+
+
 def _turn(row: sql.Row) -> Turn:
     return Turn(
         row["flow_id"], row["customer_id"], row["kind"], row["subject"], row["step"], row["state"], row["due"], row["token"], row["attempts"]

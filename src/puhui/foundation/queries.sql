@@ -53,6 +53,11 @@ where flow_id = :flow_id and token = :token and ended_at is null and lease_until
 -- name: forget_leases
 update foundation.flows set lease_until = null, owner = null where owner = :owner and ended_at is null;
 
+-- name: sealed_in_flows
+-- The keys that cells sealed in the states of living flows are under, one row a cell.
+select get_byte(decode(state ->> :name, 'base64'), 0) * 256 + get_byte(decode(state ->> :name, 'base64'), 1) as key_id
+from foundation.flows where ended_at is null and coalesce(state ->> :name, '') <> '';
+
 -- name: next_due
 select min(due) from foundation.flows where ended_at is null;
 

@@ -50,9 +50,10 @@ from puhui.rooms.agreements.operations import (
     table_of_loan,
 )
 from puhui.rooms.agreements.reading import Reading, ReadingState, ReadTooFast, TableNotOpen, TableReplaced
-from puhui.rooms.agreements.store import Agreement
+from puhui.rooms.agreements.store import SEALED, Agreement
 
 __all__ = [
+    "SEALED",
     "Agreement",
     "AlreadySigned",
     "Borrower",

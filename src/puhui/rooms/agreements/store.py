@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from puhui.foundation import sql
+from puhui.foundation.crypto import Sealed
 from puhui.foundation.sql import Row
 from puhui.foundation.work import Work
 from puhui.rooms.agreements.cost_table import CostTable
@@ -16,6 +17,9 @@ from puhui.vocabulary.ids import ApplicationId, CustomerId, LoanId, MandateId
 
 SQL = sql.load(__file__)
 CONTENT = "agreements.documents.content"
+SEALED = (
+    Sealed("agreements.documents", "content", CONTENT),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ from puhui.rooms.contacts.operations import (
     order_message,
 )
 from puhui.rooms.contacts.script import CallFacts, Line, day_named, next_line
-from puhui.rooms.contacts.store import MessageOrder, add_turn, find_order, find_order_by_id, gate_breaches, orders_of
+from puhui.rooms.contacts.store import SEALED, MessageOrder, add_turn, find_order, find_order_by_id, gate_breaches, orders_of
 
 __all__ = [
+    "SEALED",
     "Answer",
     "CallFacts",
     "Channel",

@@ -6,10 +6,14 @@ from datetime import date, datetime
 from typing import Any
 
 from puhui.foundation import sql
+from puhui.foundation.crypto import Sealed
 from puhui.foundation.work import Work
 from puhui.rooms.contacts.gate import Channel, Facts, Purpose, Verdict
 
 SQL = sql.load(__file__)
+SEALED = (
+    Sealed("contacts.call_turns", "text_sealed", "contacts.turn"),
+)
 
 
 @dataclass(frozen=True, slots=True)

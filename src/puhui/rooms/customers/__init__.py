@@ -82,6 +82,7 @@ from puhui.rooms.customers.person import (
 )
 from puhui.rooms.customers.rail import CardRefused
 from puhui.rooms.customers.store import (
+    SEALED,
     Binding,
     Check,
     add_copy,
@@ -105,6 +106,7 @@ from puhui.rooms.customers.store import (
 from puhui.rooms.customers.store import active_card as card
 
 __all__ = [
+    "SEALED",
     "AccountFrozenNow",
     "AccountState",
     "AnotherPerson",

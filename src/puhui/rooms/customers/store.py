@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from puhui.foundation import sql
-from puhui.foundation.crypto import FieldKeys, fresh_keys
+from puhui.foundation.crypto import FieldKeys, Sealed, fresh_keys
 from puhui.foundation.refusals import NotFound
 from puhui.foundation.work import Work
 from puhui.rooms.customers.case import Case, Kind, State
@@ -28,6 +28,17 @@ from puhui.rooms.customers.person import (
 )
 
 SQL = sql.load(__file__)
+SEALED = (
+    Sealed("customers.customers", "phone_sealed", "phone"),
+    Sealed("customers.identities", "name_sealed", "name"),
+    Sealed("customers.identities", "id_number_sealed", "id_number"),
+    Sealed("customers.checks", "result_sealed", "check"),
+    Sealed("customers.bindings", "phone_sealed", "card_phone"),
+    Sealed("customers.file_keys", "key_sealed", "file_key", "owner"),
+    Sealed("customers.cases", "text_sealed", "case", "case_id"),
+    Sealed("customers.cases", "answer_sealed", "case", "case_id"),
+    Sealed("customers.copies", "sealed", "copy"),
+)
 
 
 # --- people -------------------------------------------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ from puhui.rooms.decisions.policy import ordinary, shipped_policy
 from puhui.rooms.decisions.rulebook import RulebookUnfit
 from puhui.rooms.decisions.scorecard import ArtefactDamaged, Characteristic, Scorecard, open_scorecard
 from puhui.rooms.decisions.store import (
+    SEALED,
     applications_of,
     count_by_answer,
     exposures_after,
@@ -101,6 +102,7 @@ from puhui.rooms.decisions.vector import Vector, asked_of_log, compute, names, p
 
 __all__ = [
     "MOST",
+    "SEALED",
     "SET_ASIDE",
     "SOURCES",
     "START",

@@ -8,12 +8,18 @@ from typing import Any
 import msgspec
 
 from puhui.foundation import sql
+from puhui.foundation.crypto import Sealed
 from puhui.foundation.work import Work
 from puhui.rooms.decisions.application import Application, ApplicationState, Exposure, Hold, Offer, Proof, Record
 from puhui.rooms.decisions.outcome import OfferTerms
 from puhui.vocabulary.products import read_product
 
 SQL = sql.load(__file__)
+SEALED = (
+    Sealed("decisions.proofs", "fields_sealed", "proof_fields"),
+    Sealed("decisions.records", "inputs_sealed", "decision_inputs"),
+    Sealed("decisions.records", "outcome_sealed", "decision_outcome"),
+)
 
 # -- applications --------------------------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ from puhui.rooms.histories.operations import (
     note_report,
 )
 from puhui.rooms.histories.records import FetchRefused, Records, fetch
-from puhui.rooms.histories.store import fetches_of, fetches_of_parent, find_query, find_report, reports_of
+from puhui.rooms.histories.store import SEALED, fetches_of, fetches_of_parent, find_query, find_report, reports_of
 from puhui.vocabulary.permits import Permit
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MONTHS_MAX",
     "OWN",
+    "SEALED",
     "SOURCES",
     "Arrival",
     "Fetch",

@@ -9,11 +9,18 @@ from typing import Any
 import msgspec
 
 from puhui.foundation import sql
+from puhui.foundation.crypto import Sealed
 from puhui.foundation.work import Work
 from puhui.rooms.histories.history import Fetch, FetchState, Page, Report, ReportState
 
 SQL = sql.load(__file__)
 END = 2**62
+SEALED = (
+    Sealed("histories.log", "sealed", "history"),
+    Sealed("histories.reports", "sealed", "report"),
+    Sealed("histories.events", "sealed", "events"),
+    Sealed("histories.arrivals", "sealed", "arrival"),
+)
 
 
 async def find_fetch(work: Work, customer_id: str, *, parent: str, source: str) -> Fetch | None:

@@ -58,11 +58,13 @@ from puhui.rooms.payments.order import (
 )
 from puhui.rooms.payments.receipt import MoneyReceived, loan_named
 from puhui.rooms.payments.statement import BreakKind, Difference, Movement, compare, counted, read_transfers
+from puhui.rooms.payments.store import SEALED
 
 PAY_OUTS = "pay-outs"
 
 __all__ = [
     "PAY_OUTS",
+    "SEALED",
     "BreakKind",
     "CollectTimes",
     "Difference",

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from puhui.foundation import sql
+from puhui.foundation.crypto import Sealed
 from puhui.foundation.days import business_date
 from puhui.foundation.money import Money
 from puhui.foundation.sql import Row
@@ -18,6 +19,9 @@ from puhui.rooms.payments.statement import Difference, Movement
 from puhui.vocabulary.ids import CustomerId, LoanId, MandateId, PaymentOrderId
 
 SQL = sql.load(__file__)
+SEALED = (
+    Sealed("payments.receipts", "memo", "payments.receipts.memo", "receipt_id"),
+)
 
 
 async def add(work: Work, order: PaymentOrder) -> bool:

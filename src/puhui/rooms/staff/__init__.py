@@ -48,13 +48,14 @@ from puhui.rooms.staff.operations import (
 )
 from puhui.rooms.staff.password import WeakPassword
 from puhui.rooms.staff.role import CONSOLE, DUTIES, Duty, Member, NotYourDuty, Role, RolesConflict
-from puhui.rooms.staff.store import Account, Request
+from puhui.rooms.staff.store import SEALED, Account, Request
 from puhui.rooms.staff.token import TokenNotTaken
 
 __all__ = [
     "ASKING",
     "CONSOLE",
     "DUTIES",
+    "SEALED",
     "Account",
     "ApprovalMissing",
     "AuditLine",

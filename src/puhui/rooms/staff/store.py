@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from puhui.foundation import sql
+from puhui.foundation.crypto import Sealed
 from puhui.foundation.sql import Row
 from puhui.foundation.work import Work
 from puhui.rooms.staff.audit import AuditLine
 from puhui.rooms.staff.role import Role
 
 SQL = sql.load(__file__)
+SEALED = (
+    Sealed("staff.accounts", "name_sealed", "staff.name", "staff_id"),
+    Sealed("staff.accounts", "totp_sealed", "staff.totp", "staff_id"),
+)
 
 
 @dataclass(frozen=True, slots=True)
