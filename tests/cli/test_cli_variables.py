@@ -70,3 +70,10 @@ def test_variables_are_chosen_over_people_whose_outcome_is_known(tmp_path):
     said = told("select", "--from", str(tmp_path), "--best", "3", "--out", str(tmp_path / "best.csv"), "--json")
     assert (said["people"], said["bad"], said["chosen"]) == (60, 30, 3)
     assert "late_days" in (tmp_path / "best.csv").read_text(encoding="utf-8").splitlines()[1]
+
+
+def test_what_decisions_draw_from_is_listed_and_explained_too():
+    found = told("list", "--catalogue", "origination", "--table", "telco", "--search", "欠费", "--limit", "3", "--json")
+    assert found["declared"] == 67_940
+    assert all(name.startswith("telco.") for name in found["names"])
+    assert told("explain", "telco.count.90d[kind=overdue_bill]", "--catalogue", "origination", "--json")["consent"] == "telco"

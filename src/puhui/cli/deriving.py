@@ -10,21 +10,33 @@ import click
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object as the last line.")
 
 
+OF = click.option(
+    "--catalogue", "which", type=click.Choice(["lending", "origination"]), default="lending", show_default=True,
+    help="The shipped five tables, or a table a source: what decisions draw from.",
+)  # fmt: skip
+
+
 @click.group("variables")
 def variables_group() -> None:
-    """Show and compute the derived variables of the lending catalogue."""
+    """Show and compute the derived variables of the shipped catalogues."""
+
+
+def _catalogue(which: str) -> Any:
+    from puhui.engines import variables
+    from puhui.engines.variables.origination import origination
+
+    return origination() if which == "origination" else variables.lending()
 
 
 @variables_group.command("list")
 @click.option("--table", help="Only those of one table.")
 @click.option("--search", default="", help="Only those whose name or Chinese sentence holds this text.")
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@OF
 @JSON
-def list_variables(*, table: str | None, search: str, limit: int, as_json: bool) -> None:
+def list_variables(*, table: str | None, search: str, limit: int, which: str, as_json: bool) -> None:
     """List declared variables in the order of their ordinals."""
-    from puhui.engines import variables
-
-    catalogue = variables.lending()
+    catalogue = _catalogue(which)
     names = [name for name in catalogue.names if table is None or name.partition(".")[0] == table]
     if search:
         names = [name for name in names if search in name or search in catalogue.describe(name)]
@@ -39,12 +51,11 @@ def list_variables(*, table: str | None, search: str, limit: int, as_json: bool)
 
 @variables_group.command("explain")
 @click.argument("name")
+@OF
 @JSON
-def explain_variable(*, name: str, as_json: bool) -> None:
+def explain_variable(*, name: str, which: str, as_json: bool) -> None:
     """Say what NAME means, in Chinese and English, and where it comes from; declared or not."""
-    from puhui.engines import variables
-
-    catalogue = variables.lending()
+    catalogue = _catalogue(which)
     lineage = catalogue.lineage(name)
     told = {
         "name": name, "zh": catalogue.describe(name, "zh"), "en": catalogue.describe(name, "en"), "id": catalogue.id(name),

@@ -80,3 +80,10 @@ def test_released_blocks_of_origination_are_frozen_and_every_source_stands_on_it
     assert {table.consent for table in TABLES} == {"wallet", "bank_flow", "telco", "utility", "shopping", "social_insurance", "device", "farm", "bureau", ""}
     with pytest.raises(BadDeclaration):
         Catalogue(over(UTILITY).windows("7d").count(), lock=origination().lock)
+
+
+def test_every_name_of_origination_reads_back_and_no_two_say_the_same():
+    names = origination().names
+    assert all(str(bare().parse(name)) == name for name in names[::7])
+    for lang in ("zh", "en"):
+        assert len({origination().describe(name, lang) for name in names}) == len(names)
