@@ -118,6 +118,28 @@ def test_when_the_network_drops_amount_and_texts_stay_and_papers_never(bare_hous
         assert one.page.evaluate("document.cookie") == "", "no cookie is for scripts"
 
 
+def test_who_opens_a_page_without_network_is_told_so_and_finds_amount_term_and_purpose_again(bare_house, browser):
+    with phone.a_phone(browser, bare_house, phone.with_phones_of_their_own(bare_house, 112, 20)[0]) as one:
+        one.log_in()
+        one.open("/borrower/apply")
+        one.page.evaluate("navigator.serviceWorker.ready.then(() => 1)")
+        one.fill("amount", "4500")
+        one.choose("months", "9")
+        one.page.select_option("[name=purpose]", "medical")
+        one.page.context.set_offline(True)
+        one.page.reload()
+        one.says("网络断了", "You are offline")
+        kept = "caches.keys().then(async (names) => (await Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).map((one) => one.url)))).flat())"
+        assert one.page.evaluate(kept) == [f"{bare_house.url}/borrower/offline"], "no page of a person is kept"
+        one.page.context.set_offline(False)
+        one.tap("再试一次", "Try again")
+        assert one.path == "/borrower/apply"
+        assert one.page.input_value("[name=amount]") == "4500"
+        assert one.page.input_value("[name=purpose]") == "medical"
+        assert one.page.is_checked("[name=months][value='9']")
+        assert (one.foreign, one.faults) == ([], [])
+
+
 def test_who_waits_is_told_for_whom_and_comes_on_by_himself(bare_house, browser):
     """The bureau is away; the page says so, asks again by itself, and goes on when the answer is there."""
 

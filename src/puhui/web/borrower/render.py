@@ -65,7 +65,7 @@ def safety(visit: Visit) -> dict[str, str]:
     """Give the headers of a page: only our own style and script, and no frame but that of the partner in whose app the visit began."""
     ancestors = visit.framed_by or "'none'"
     policy = (
-        f"default-src 'none'; style-src {_source(style())}; script-src {_source(script())}; img-src 'self' data:; connect-src 'self'; "
+        f"default-src 'none'; style-src {_source(style())}; script-src {_source(script())}; img-src 'self' data:; connect-src 'self'; worker-src 'self'; "
         f"manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
     )
     headers = {

@@ -23,7 +23,12 @@
   // Drafts: amounts, terms and texts only, for a day.
   for (const k of Object.keys(L)) if (k.startsWith("d:") && Date.now() - JSON.parse(L[k])[0] > DAY) delete L[k];
   if ($("[data-done]")) for (const k of Object.keys(L)) if (k.startsWith("d:")) delete L[k];
-  for (const t of all("[data-keep]")) if (!t.value && L[at(t)]) t.value = JSON.parse(L[at(t)])[1];
+  for (const t of all("[data-keep]")) {
+    const s = L[at(t)] && JSON.parse(L[at(t)])[1];
+    if (s && t.type == "radio") t.checked = t.value == s;
+    else if (s && (!t.value || t.type[0] == "s")) t.value = s;
+  }
+  navigator.serviceWorker?.register("/borrower/offline.js").catch(() => { });
   // One tap is one request; back from the cache, the button works again.
   d.addEventListener("submit", (e) => {
     if (e.target.dataset.sent && e.target.method == "post") return e.preventDefault();

@@ -163,8 +163,20 @@ async def log_out(visit: Visit) -> Response:
     return response
 
 
+async def offline(visit: Visit) -> Response:
+    """`GET /borrower/offline`: what a phone shows while it has no network; it is kept there, and it is nobody's."""
+    return render.show(visit, "offline.html")
+
+
+async def offline_script(visit: Visit) -> Response:
+    """`GET /borrower/offline.js`: the worker that shows that page; its reach is `/borrower/`."""
+    return render.send(visit, (render.HERE / "offline.js").read_bytes(), "text/javascript; charset=utf-8")
+
+
 PAGES = [
     get("/borrower/", welcome, is_open=True),
+    get("/borrower/offline", offline, is_open=True),
+    get("/borrower/offline.js", offline_script, is_open=True),
     post("/borrower/start", start, welcome, is_open=True),
     get("/borrower/s/{secret}", arrive, is_open=True),
     get("/borrower/o/{token}", order, is_open=True),
