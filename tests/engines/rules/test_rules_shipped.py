@@ -8,6 +8,7 @@ import pytest
 from puhui.engines import rules
 from puhui.engines.rules import explaining, shipped
 from puhui.engines.rules.tree import Table
+from puhui.vocabulary.products import product
 from puhui.vocabulary.reasons import SENTENCES
 
 GOOD = {
@@ -64,6 +65,58 @@ def test_a_variable_of_fen_is_told_in_yuan():
 OVERDUE = b"""<definitions xmlns="https://www.omg.org/spec/DMN/20230324/MODEL/" namespace="urn:x" name="x">
 <inputData id="i" name="overdue yuan"/><decision id="d" name="late"><informationRequirement id="r"><requiredInput href="#i"/></informationRequirement>
 <literalExpression><text>overdue yuan &gt; 100</text></literalExpression></decision></definitions>"""
+
+
+@pytest.mark.parametrize(("family", "changed", "decision", "value"), [
+    ("admission", {"under age": True}, "Age", {"outcome": "decline", "reason": "minor", "figure": None}),
+    ("admission", {"age": 66}, "Age", {"outcome": "decline", "reason": "too-old", "figure": 65}),
+    ("admission", {"id days left": 14}, "Standing", {"outcome": "decline", "reason": "id-expires-soon", "figure": 15}),
+    ("admission", {"id days left": None}, "Standing", {"outcome": "pass", "reason": None, "figure": None}),
+    ("admission", {"province": "81"}, "Region", {"outcome": "decline", "reason": "region-not-served", "figure": None}),
+    ("admission", {"applications": 9}, "Our own book", {"outcome": "decline", "reason": "applied-often", "figure": 7}),
+    ("admission", {"listed": True}, "Screening", {"outcome": "decline", "reason": "screening-hit", "figure": None}),
+    ("fraud", {"face same ppm": 599_999}, "Face", {"outcome": "decline", "reason": "face-not-matched", "figure": None}),
+    ("fraud", {"face same ppm": 600_000}, "Face", {"outcome": "caution", "reason": "face-unclear", "figure": None}),
+    ("fraud", {"device persons": 7}, "Device", {"outcome": "decline", "reason": "device-busy", "figure": None}),
+    ("fraud", {"device hours": 23, "card hours": 23}, "Device", {"outcome": "decline", "reason": "takeover-signs", "figure": 24}),
+    ("fraud", {"device hours": 24, "card hours": 23}, "Device", {"outcome": "caution", "reason": "takeover-signs", "figure": None}),
+    ("credit", {"overdue yuan": 500}, "Bureau lateness", {"outcome": "decline", "reason": "overdue-now", "figure": None}),
+    ("credit", {"inquiries 90d": 11}, "Bureau inquiries", {"outcome": "decline", "reason": "many-inquiries", "figure": 90}),
+    ("credit", {"income yuan": 0}, "Ability", {"outcome": "proof", "reason": "income-unknown", "figure": None}),
+    ("credit", {"score ppm": 260_001}, "decide", {"outcome": "decline", "gate": "Band"}),
+    ("credit", {"white": True}, "Thickness", "none"),
+    ("credit", {}, "Grade", "strong"),
+    ("limit", {}, "Line", 80_000),
+    ("limit", {"white": True, "loans repaid": 0}, "Line", 3_000),
+    ("limit", {"white": True, "loans repaid": 2, "months clean": 6}, "Line", 10_000),
+    ("limit", {"inquiries 90d": 8}, "Line", 20_000),
+    ("limit", {"inquiries 90d": 8, "applications": 6}, "Line", 8_000),
+    ("limit", {"income yuan": 1_500}, "Line", 8_000),
+    ("limit", {"free yuan": 400}, "Means", {"outcome": "decline", "reason": "exposure-full", "figure": None}),
+    ("limit", {"limit yuan": 400, "other yuan": 2_601}, "Means", {"outcome": "decline", "reason": "debt-heavy", "figure": None}),
+    ("limit", {"purchase": True, "cap yuan": 2_999}, "Means", {"outcome": "decline", "reason": "purchase-too-dear", "figure": None}),
+    ("price", {}, "Price", 81_000),
+    ("price", {"score ppm": 200_000, "worst 24m": 3, "inquiries 90d": 9, "failed debits": 6, "late bills": 3}, "Price", 198_000),
+    ("price", {}, "Discount", 6_000),
+    ("price", {"purpose": "daily", "loans repaid": 6}, "Discount", 4_000),
+    ("funding", {"amount yuan": 50_000}, "Funding band", "banks-large"),
+    ("funding", {"score ppm": 60_000, "white": True}, "Funding band", "inclusive"),
+    ("funding", {"score ppm": 300_000}, "Funding band", "none"),
+])  # fmt: skip
+def test_a_table_for_every_family(artefact, family, changed, decision, value):
+    assert artefact.one({**GOOD, **changed}).value(decision) == value, family
+
+
+def test_the_ladder_and_the_bands_of_the_rules_are_those_of_the_product(artefact):
+    sold = product("starter")
+    for band in sold.bands:
+        assert artefact.one({**GOOD, "score ppm": band.probability_max_ppm}).value("Band") == band.name
+        assert artefact.one({**GOOD, "score ppm": band.probability_max_ppm, "loans repaid": 9}).value("Limit by band") == band.amount_max_fen // 100
+        if band.amount_max_fen:
+            assert artefact.one({**GOOD, "score ppm": band.probability_max_ppm}).value("Price") <= band.rate_ppm
+    for step in sold.ladder:
+        row = {**GOOD, "white": True, "loans repaid": step.settled_min, "months clean": step.months_min}
+        assert artefact.one(row).value("Limit by ladder") == {"step": step.step, "limit yuan": step.line_max_fen // 100}
 
 
 def test_reasons_have_sentences_in_both_languages(artefact):
