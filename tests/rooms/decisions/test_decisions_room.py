@@ -16,7 +16,7 @@ from puhui.rooms import decisions
 from puhui.rooms.decisions import store, strategies
 from puhui.rooms.decisions.known import Missing
 from puhui.rooms.decisions.outcome import Answer
-from puhui.rooms.decisions.policy import ORDINARY
+from puhui.rooms.decisions.policy import ORDINARY, shipped_policy
 from puhui.rooms.decisions.scorecard import open_scorecard
 from puhui.rooms.decisions.vector import names, set_sha256
 from puhui.vocabulary.permits import Approval
@@ -336,3 +336,16 @@ def test_the_shipped_card_was_made_for_these_variables_and_says_what_it_was_fitt
     assert len(opened.characteristics) >= 40
     assert opened.paper["holdout_auc_ppm"] > 620_000
     assert opened.paper["train_bads"] >= 200
+
+
+async def test_a_record_of_the_first_policy_is_opened_by_its_hashes_and_decided_by_the_first_kernel(house, first, artefacts, product_bytes) -> None:
+    async with house.work() as work:
+        for kind, content in (("policy", shipped_policy()), ("product", product_bytes)):
+            await store.add_artefact(work, hashlib.sha256(content).hexdigest(), kind, content)
+        again = await strategies.opened(work, first.hashes)
+        inputs = good(artefacts, work, age=17)
+    assert "rules" not in first.hashes
+    outcome = decisions.decide(inputs, again)
+    assert (outcome.kernel, outcome.fired) == (1, ("minor",))
+    assert b'"tables"' not in outcome.to_bytes()
+    assert decisions.read_outcome(outcome.to_bytes()) == outcome

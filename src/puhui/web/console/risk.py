@@ -145,6 +145,7 @@ def _artefacts(record: Record, told: Mapping[str, Any]) -> Table:
     rows = [{"artefact": f"artefact-{name}", "what-it-is": digest[:24] + "…"} for name, digest in named.items()]
     rows += [{"artefact": "rule-pack", "what-it-is": f"{pack.partition(':')[0]} {pack.partition(':')[2][:12]}…"} for pack in told["packs"]]
     rows += [{"artefact": "rule-fired", "what-it-is": rule} for rule in told["fired"]]
+    rows += [{"artefact": "rule-fired", "what-it-is": f"{name} {', '.join(map(str, rules))}"} for name, rules in told["tables"].items() if rules]
     rows += [{"artefact": "shadow", "what-it-is": f"{one['strategy'][:12]} {one['answer']} {one['band']} {one['points']}"} for one in told["shadows"]]
     return Table("artefacts", (Column("artefact", "word"), Column("what-it-is", "name")), rows)
 
