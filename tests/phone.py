@@ -177,6 +177,15 @@ class Phone:
             self.view.goto(self.view.url)
         self.says(zh, english)
 
+    def pay(self) -> None:
+        """From the sum to the receipt, by a code."""
+        self.tap("确认还款", "Pay")
+        self.says("需要您用验证码确认", "please confirm it with a code")
+        self.tap("发送验证码", "Send a code")
+        self.code()
+        self.tap("确认还款", "Confirm")
+        self.arrive("还款成功", "Paid")
+
     def sign(self) -> None:
         """From the offer to the signature."""
         self.tap("就借", "Take")
@@ -206,6 +215,22 @@ def a_phone(browser: Browser, house: Any, n: int, *, english: bool = False, scri
         raise
     finally:
         context.close()
+
+
+@contextmanager
+def a_borrower(house: Any, browser: Browser, first: int, **ways: Any) -> Iterator[Phone]:
+    """Go through the phones until somebody is offered a loan; who is not reads why. Gives that phone, at its offer."""
+    for n in with_phones_of_their_own(house, first, 20):
+        with a_phone(browser, house, n, **ways) as one:
+            one.log_in()
+            one.become_known()
+            one.apply()
+            if one.page.locator("form[action='/borrower/accept']").count():
+                yield one
+                assert (one.foreign, one.faults) == ([], [])
+                return
+            assert one.page.locator("form[action='/borrower/proof'], form[action='/borrower/decisions/review']").count(), one.page.inner_text("main")
+    raise AssertionError("nobody was offered anything")
 
 
 def keep_shot(folder: Path, page: Page, name: str) -> None:

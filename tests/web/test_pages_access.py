@@ -20,7 +20,7 @@ pytestmark = [
 ]
 RUN = "async () => (await axe.run()).violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes[0].html + ' ' + v.nodes[0].failureSummary)"
 WIDTH = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-EVERYBODY = ("/", "/about", "/prices", "/partner-list", "/complaints", "/privacy", "/accessibility", "/figures", "/borrower/coach", "/borrower/loans")
+EVERYBODY = ("/", "/about", "/prices", "/partner-list", "/complaints", "/privacy", "/accessibility", "/figures", "/borrower/coach", "/borrower/loans", "/borrower/offline")
 ONE_S_OWN = ("", "loans", "coach", "help", "ask", "complain", "dispute", "freeze", "cases", "me", "consents", "queries", "decisions", "export", "close", "card", "phone")
 
 
@@ -102,11 +102,7 @@ def a_borrower_s_pages(one):
     for page in ("payoff", "hardship", "not-mine", "contract", "repay"):
         one.open(f"{loan}/{page}")
     one.choose("intent", "payoff")
-    one.tap("确认还款", "Pay")
-    one.tap("发送验证码", "Send a code")
-    one.code()
-    one.tap("确认还款", "Confirm")
-    one.arrive("还款成功", "Paid")
+    one.pay()
     one.tap("看还款凭证", "See the receipt")
     one.open(loan)
     one.tap("开结清证明", "Certificate that it is paid off")
@@ -120,6 +116,7 @@ def a_borrower_s_pages(one):
     one.open("/borrower/loans/ln-000-nobody")
     one.open("/borrower/me")
     one.tap("退出登录", "Log out")
+    one.come_back()
 
 
 @pytest.mark.parametrize("english", [False, *([True] if SHOTS else [])], ids=["zh", *(["en"] if SHOTS else [])])

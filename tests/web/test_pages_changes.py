@@ -20,23 +20,10 @@ def browser():
         yield started
 
 
-def with_an_offer(house, browser, first):
-    """Go through the phones until somebody is offered a loan, and give his, at the offer."""
-    for n in phone.with_phones_of_their_own(house, first, 12):
-        with phone.a_phone(browser, house, n) as one:
-            one.log_in()
-            one.become_known()
-            one.apply()
-            if one.page.locator("form[action='/borrower/accept']").count():
-                yield one
-                assert (one.foreign, one.faults) == ([], [])
-                return
-    raise AssertionError("nobody was offered anything")
-
-
 @pytest.fixture
 def borrower(bare_house, browser):
-    yield from with_an_offer(bare_house, browser, 140)
+    with phone.a_borrower(bare_house, browser, 90) as one:
+        yield one
 
 
 def test_a_borrower_sends_a_proof_changes_card_and_phone_gives_the_loan_back_and_leaves(bare_house, borrower):
@@ -96,11 +83,7 @@ def sends_a_proof(one, loan):
 def gives_it_back(one, loan):
     one.open(loan)
     one.tap("退还这笔借款", "Give it back")
-    one.tap("确认还款", "Pay")
-    one.tap("发送验证码", "Send a code")
-    one.code()
-    one.tap("确认还款", "Confirm")
-    one.arrive("还款成功", "Paid")
+    one.pay()
 
 
 def takes_a_copy(one):

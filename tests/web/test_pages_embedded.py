@@ -86,11 +86,7 @@ def borrows_and_pays_back(one):
     one.open("/borrower/loans")
     one.tap("剩余本金", "principal left")
     one.open(f"{one.path}/repay?intent=payoff")
-    one.tap("确认还款", "Pay")
-    one.tap("发送验证码", "Send a code")
-    one.code()
-    one.tap("确认还款", "Confirm")
-    one.arrive("还款成功", "Paid")
+    one.pay()
 
 
 def test_an_event_that_the_lender_did_not_sign_is_not_taken(partner):

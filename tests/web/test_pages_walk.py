@@ -1,6 +1,6 @@
 """A loan's whole life through the pages, in a real browser: Chinese, English, and without JavaScript."""
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 
@@ -18,36 +18,15 @@ def browser():
         yield started
 
 
-@contextmanager
-def a_borrower(house, browser, first, **ways):
-    """Go through the phones until somebody is offered a loan; who is not reads why. Gives that phone, at its offer."""
-    for n in phone.with_phones_of_their_own(house, first, 20):
-        with phone.a_phone(browser, house, n, **ways) as one:
-            one.log_in()
-            one.become_known()
-            one.apply()
-            if one.page.locator("form[action='/borrower/accept']").count():
-                yield one
-                assert (one.foreign, one.faults) == ([], [])
-                return
-            assert one.page.locator("form[action='/borrower/proof'], form[action='/borrower/decisions/review']").count(), one.page.inner_text("main")
-    raise AssertionError("nobody was offered anything")
-
-
 @WAYS
 def test_a_person_applies_reads_signs_gets_the_money_and_pays_it_back(bare_house, browser, english, script, first):
-    with a_borrower(bare_house, browser, first, english=english, script=script) as one:
+    with phone.a_borrower(bare_house, browser, first, english=english, script=script) as one:
         one.sign()
         one.open("/borrower/loans")
         one.tap("剩余本金", "principal left")
         one.tap("提前还清要多少", "What settles it early")
         one.tap("今天就还清", "Settle it today")
-        one.tap("确认还款", "Pay")
-        one.says("需要您用验证码确认", "please confirm it with a code")
-        one.tap("发送验证码", "Send a code")
-        one.code()
-        one.tap("确认还款", "Confirm")
-        one.arrive("还款成功", "Paid")
+        one.pay()
         one.tap("看还款凭证", "See the receipt")
         one.says("还款后剩余本金\n0.00 元", "Principal left\n¥0.00")
         one.open("/borrower/loans")
@@ -60,7 +39,7 @@ def test_who_falls_behind_asks_for_mercy_disputes_takes_a_consent_back_and_pays_
     """Three people, one month: in Chinese, in English, and without JavaScript."""
     with ExitStack() as phones:
         ways = [(20, {}), (50, {"english": True}), (100, {"script": False})]
-        people = [phones.enter_context(a_borrower(bare_house, browser, first, **way)) for first, way in ways]
+        people = [phones.enter_context(phone.a_borrower(bare_house, browser, first, **way)) for first, way in ways]
         loans = [sign_and_switch_collecting_off(one) for one in people]
         bare_house.run(bare_house.loop.pass_time(days=36))
         for one, loan in zip(people, loans, strict=True):
@@ -91,11 +70,7 @@ def sign_and_switch_collecting_off(one):
 
 def pay_what_is_due(one, loan):
     one.open(f"{loan}/repay?intent=due")
-    one.tap("确认还款", "Pay")
-    one.tap("发送验证码", "Send a code")
-    one.code()
-    one.tap("确认还款", "Confirm")
-    one.arrive("还款成功", "Paid")
+    one.pay()
     one.open(loan)
     one.says("正常还款", "On time")
 
