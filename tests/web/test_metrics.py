@@ -3,6 +3,8 @@
 import asyncpg
 from prometheus_client.parser import text_string_to_metric_families
 
+from puhui.web import app
+
 
 def read(house) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     text = house.session.get(house.url + "/metrics", timeout=10).text
@@ -63,6 +65,16 @@ def test_what_waits_is_told_and_its_age(house):
         assert told[key("puhui_waiting_oldest_seconds")] == max(before[key("puhui_waiting_oldest_seconds")], 90)
     finally:
         house.run(remove())
+
+
+def test_a_house_built_twice_counts_once(house):
+    for _ in range(2000):
+        app.build_worker(house.desk)
+    app.build(house.desk)
+    before = read(house)
+    assert house.session.get(house.url + "/health", timeout=10).status_code == 200
+    name = key("puhui_request_seconds_count", method="GET", route="/health", status="200")
+    assert read(house)[name] == before.get(name, 0) + 1
 
 
 def test_a_database_that_is_away_is_said_and_no_old_number_stands_for_it(house, monkeypatch):

@@ -184,10 +184,10 @@ def _by_hand(work: Work, debt: _Debt, order_id: PaymentOrderId, intent: Intent, 
 
 
 async def payment(desk: Desk, session: Session, *, loan_id: str, payment_order_id: str) -> StepAnswer:
-    """Say how a repayment that the person started stands now. Raises NotFound: another's payment is nobody's here."""
+    """Say how a repayment of the person stands now. Raises NotFound: another's payment is nobody's here, and a pay-out is no repayment."""
     async with desk.work(Actor("customer", session.who), durable=False) as work:
         order = await payments.find_or_none(work, payment_order_id=PaymentOrderId(payment_order_id))
-    if order is None or (order.customer_id, order.loan_id) != (session.who, loan_id):
+    if order is None or (order.customer_id, order.loan_id) != (session.who, loan_id) or order.purpose not in _INTENTS:
         raise NotFound(what="payment", which=payment_order_id)
     return await _told(desk, CustomerId(session.who), LoanId(loan_id), order.payment_order_id)
 

@@ -270,9 +270,12 @@ def _a_month_after(day: date) -> date:
 # -- the end of the road --------------------------------------------------------------------------------------------------------------------
 
 
-async def propose_write_off(desk: Desk, *, member: Member, loan_id: str) -> str:
-    """Staff asks for a second yes to a write-off; give the approval's id."""
+async def propose_write_off(desk: Desk, *, member: Member, customer_id: str, loan_id: str) -> str:
+    """Staff asks for a second yes to a write-off; give the approval's id. Raises NotFound for a loan that is not this person's."""
+    member.demand(staff.Duty.PROPOSE_MONEY)
     async with desk.work(Actor("staff", member.staff_id)) as work:
+        if await ledger.find_loan(work, customer_id, loan_id) is None:
+            raise NotFound(what="loan", which=loan_id)
         return await staff.ask_approval(
             work, member, kind="money.write-off", subject=loan_id, content=ledger.write_off_content(loan_id)
         )

@@ -157,6 +157,7 @@ async def hardships(desk: Desk, member: Member) -> list[dict[str, Any]]:
 
 async def ease(desk: Desk, member: Member, case_id: str, body: Ease) -> dict[str, Any]:
     """Ask for the second yes to easing a loan, or ease it with the approval in hand."""
+    member.demand(Duty.PROPOSE_MONEY)
     if not 1 <= body.months <= fall_behind.HARDSHIP_MONTHS_MAX:
         raise BadField(field="months", why=f"1 to {fall_behind.HARDSHIP_MONTHS_MAX}")
     given = {"member": member, "customer_id": body.customer_id, "case_id": case_id, "months": body.months}
@@ -181,7 +182,7 @@ async def write_offs(desk: Desk, member: Member) -> list[dict[str, Any]]:
 async def write_off(desk: Desk, member: Member, loan_id: str, body: WriteOff) -> dict[str, Any]:
     """Ask for the second yes to a write-off, or do it with the approval in hand."""
     if not body.approval_id:
-        return {"approval_id": await fall_behind.propose_write_off(desk, member=member, loan_id=loan_id)}
+        return {"approval_id": await fall_behind.propose_write_off(desk, member=member, customer_id=body.customer_id, loan_id=loan_id)}
     done = await fall_behind.write_off(desk, member=member, customer_id=body.customer_id, loan_id=loan_id, approval_id=body.approval_id)
     return {"loan_id": loan_id, "standing": done.standing.value}
 
@@ -189,8 +190,11 @@ async def write_off(desk: Desk, member: Member, loan_id: str, body: WriteOff) ->
 # -- two persons' yes -----------------------------------------------------------------------------------------------------------------------
 
 
-async def approvals(desk: Desk, _member: Member) -> list[dict[str, Any]]:
-    """List the requests that wait for a second yes."""
+async def approvals(desk: Desk, member: Member) -> list[dict[str, Any]]:
+    """List the requests that wait for a second yes; for members who ask for one or give one."""
+    duties = {duty for pair in staff.ASKING.values() for duty in pair}
+    if not duties & member.duties:
+        member.demand(Duty.APPROVE_MONEY)
     async with desk.look(Actor("staff", "read")) as work:
         return [_plain(asdict(request)) for request in await staff.requests(work, state="open", most=MOST)]
 

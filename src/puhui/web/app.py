@@ -54,9 +54,7 @@ def build_worker(desk: Desk) -> Starlette:
 def _opened(app: Starlette, desk: Desk) -> Starlette:
     app.state.desk = desk
     app.router.redirect_slashes = False
-    for route in app.routes:
-        if isinstance(route, Route):
-            counted(route)
+    app.router.routes[:] = [counted(route) if isinstance(route, Route) else route for route in app.routes]
     return app
 
 

@@ -1,5 +1,6 @@
 """Every route counts what it answers and how long that took."""
 
+from copy import copy
 from time import monotonic
 
 from starlette.routing import Route
@@ -9,8 +10,8 @@ from puhui.foundation import metrics
 
 
 def counted(route: Route) -> Route:
-    """Let a route count what it answers, under its own pattern and never under what was in the path."""
-    inner, pattern = route.app, route.path
+    """Give the route as one that counts what it answers, under its own pattern and never under what was in the path. The given one stays as it is."""
+    inner, pattern, counting = route.app, route.path, copy(route)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         began, status = monotonic(), 500
@@ -26,5 +27,5 @@ def counted(route: Route) -> Route:
         finally:
             metrics.ANSWERED.labels(scope["method"], pattern, str(status)).observe(monotonic() - began)
 
-    route.app = app
-    return route
+    counting.app = app
+    return counting

@@ -31,7 +31,7 @@ async def metrics(request: Request) -> Response:
             await queues.look(work)
     except AWAY:
         queues.database_is_away()
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(), headers={"X-Content-Type-Options": "nosniff"}, media_type=CONTENT_TYPE_LATEST)
 
 
 async def keys(request: Request) -> Response:

@@ -188,6 +188,7 @@ def plain(reply: Reply, *, replayed: bool = False, headers: Headers | None = Non
     if replayed:
         extra["Puhui-Replay"] = "1"
     extra.setdefault("Cache-Control", "no-store")
+    extra["X-Content-Type-Options"] = "nosniff"
     return Response(reply.encoded(), reply.status, extra, reply.media_type if reply.body is not None else None)
 
 

@@ -51,7 +51,7 @@ async def figures(desk: Desk) -> dict[str, Any]:
 
 
 async def icon(_request: Request) -> Response:
-    return Response(ICON, media_type="image/svg+xml", headers={"Cache-Control": "public, max-age=604800"})
+    return Response(ICON, media_type="image/svg+xml", headers={"Cache-Control": "public, max-age=604800", "X-Content-Type-Options": "nosniff"})
 
 
 async def manifest(_request: Request) -> Response:
@@ -60,7 +60,7 @@ async def manifest(_request: Request) -> Response:
         "name": agreements.lender().name, "short_name": "普惠", "lang": "zh-CN", "start_url": "/borrower/", "display": "standalone",
         "background_color": "#f7f5ef", "theme_color": "#0a6651", "icons": [{"src": "/icon.svg", "sizes": "any", "type": "image/svg+xml"}],
     }  # fmt: skip
-    return Response(msgspec.json.encode(facts), media_type="application/manifest+json", headers={"Cache-Control": "public, max-age=86400"})
+    return Response(msgspec.json.encode(facts), media_type="application/manifest+json", headers={"Cache-Control": "public, max-age=86400", "X-Content-Type-Options": "nosniff"})
 
 
 PAGES = [
