@@ -112,13 +112,14 @@ def test_a_sealed_field_opens_only_in_its_own_place():
             ring.open(field, whose, altered)
 
 
-def test_after_a_rotation_old_cells_open_and_ask_to_be_renewed():
+def test_after_a_rotation_old_cells_open_and_new_ones_are_under_the_new_key():
     old = crypto.fresh_keys()
     cell = old.seal("f", "w", "x")
     new = crypto.rotated(old)
     assert new.open_text("f", "w", cell) == "x"
-    assert new.needs_renewal(cell)
-    assert not new.needs_renewal(new.seal("f", "w", "x"))
+    assert (cell[:2], new.seal("f", "w", "x")[:2]) == (b"\x00\x01", b"\x00\x02")
+    with pytest.raises(crypto.CellDamaged):
+        crypto.retired(new, 1).open("f", "w", cell)
     assert new.blind("f", "x") == old.blind("f", "x")
 
 

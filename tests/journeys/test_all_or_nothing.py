@@ -28,6 +28,7 @@ from puhui.foundation.work import HOUSE, Actor, Work
 from puhui.proofs.end_state import canonical_lines
 from puhui.rooms import ledger
 
+OURS = f"{Path(ledger.__file__).parents[2]}/"  # and not wherever the repository lies, which may be called puhui too
 MORNING = datetime(2026, 9, 1, 1, tzinfo=UTC)
 N = 1
 MAY_DIFFER = {
@@ -65,7 +66,7 @@ def place_of() -> str:
     frame, places = sys._getframe(1), []
     while frame is not None and len(places) < 2:
         path = frame.f_code.co_filename
-        if "/puhui/" in path and not path.endswith("foundation/desk.py"):
+        if path.startswith(OURS) and not path.endswith("foundation/desk.py"):
             places.append(f"{Path(path).parent.name}/{Path(path).name}:{frame.f_lineno}")
         frame = frame.f_back
     return " < ".join(places)

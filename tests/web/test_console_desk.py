@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from console_house import alert_of, code_of, ids_of, login_of
+from console_house import Browser, add_member, alert_of, code_of, ids_of, login_of
 
 from puhui.foundation.work import Actor
 from puhui.rooms import boards, customers
@@ -112,6 +112,11 @@ def test_the_receipts_of_the_console_hold_no_personal_data(console, him):
 def test_a_write_off_takes_two_persons(console):
     """Operations asks, finance says yes, operations does it once; its own yes is refused, and so is a second use."""
     path, asker, other = f"/console/loans/{console.house.loan_id}", console.members[Role.FINANCE], console.members[Role.COMPLIANCE]
+    console.house.run(add_member(console.house, "desk.finance-two", frozenset({Role.FINANCE})))
+    second = Browser(console.house.url)
+    assert second.log_in("desk.finance-two").status_code == 303
+    open_one = asker.do(f"{path}/write-off", key="wo-0", approval_id="").headers["Location"].split("which=")[1]  # perhaps somebody asked before
+    assert second.do(f"/console/approvals/{open_one}/decline", key="wo-00", why="从头再来").status_code == 303
     asked = asker.do(f"{path}/write-off", key="wo-1", approval_id="")
     assert asked.status_code == 303, alert_of(asked)
     approval_id = asked.headers["Location"].split("which=")[1]
