@@ -44,8 +44,9 @@ class Running:
 
     @property
     def at(self) -> datetime:
-        wait_until(lambda: self.is_good)
-        return datetime.fromisoformat(self.ask(f"{self.platform}/health")["at"])
+        told: list[str] = []
+        wait_until(lambda: bool(health := self.ask(f"{self.platform}/health")) and health["state"] == "good" and not told.append(health["at"]))
+        return datetime.fromisoformat(told[0])
 
     @property
     def children(self) -> list[int]:

@@ -122,6 +122,12 @@ def house(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     yield from _lodge(databases, tmp_path_factory.mktemp("house"), _furnish)
 
 
+@pytest.fixture(scope="module")
+def own_house(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A house like the shared one, for a module that must know everybody's standing in it."""
+    yield from _lodge(databases, tmp_path_factory.mktemp("own"), _furnish)
+
+
 @pytest.fixture(scope="session")
 def bare_house(databases: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bare]:
     """A house that no test of hostile values has touched."""

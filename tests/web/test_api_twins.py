@@ -61,7 +61,8 @@ async def at_both(house, path, body, key, secret):
 )
 def test_the_same_step_at_two_processes_at_once_is_one_step(house, step, body):
     body = {name: house.loan_id if value == "LOAN" else value for name, value in body.items()}
-    house.run(house.loop.pass_time(minutes=5))  # what another test has paid is told by now
+    if step == "repay":
+        house.run(house.loop.pass_time(minutes=5))  # what another test has paid is told by now
     before = house.run(house.borrower.home())
     answers = house.run(at_both(house, f"/borrower/v1/steps/{step}", body, f"twin-{step}", house.borrower.secret))
     after = house.run(house.borrower.home())

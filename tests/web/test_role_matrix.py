@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 import requests
-from console_house import PASSWORD, Browser, add_member, ids_of
+from console_house import PASSWORD, Browser, add_member, ids_of, open_console
 from whole_loop import Resident
 
 from puhui.foundation.keyfiles import load_private
@@ -216,8 +216,9 @@ class Knocking:
 
 
 @pytest.fixture(scope="module")
-def knocking(console, tmp_path_factory):
-    house, folder = console.house, tmp_path_factory.mktemp("keys")
+def knocking(own_house, tmp_path_factory):
+    console = open_console(own_house)
+    house, folder = own_house, tmp_path_factory.mktemp("keys")
     callers = {"N": Caller()}
     for letter, role in STAFF.items():
         callers[letter] = member(house, f"m.{letter}", frozenset({role}))

@@ -121,6 +121,7 @@ async def repay(desk: Desk, *, session: Session, body: Repay, key: str) -> StepA
     intent = _intent(body)
     order_id = PaymentOrderId(derive("po", customer_id, loan_id, f"repay {body.payment_key}"))
     async with desk.work(Actor("customer", customer_id)) as work:
+        await payments.hold_loan(work, customer_id=customer_id, loan_id=loan_id)
         order = await payments.find_or_none(work, payment_order_id=order_id)
         if order is None:
             debt = await _debt(work, customer_id, loan_id)

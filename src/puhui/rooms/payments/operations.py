@@ -149,6 +149,11 @@ async def add_mandate(work: Work, mandate: Mandate) -> None:
     await store.add_mandate(work, mandate)
 
 
+async def hold_loan(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> None:
+    """Let whoever else would order a repayment of this loan wait until this Work ends, and find it then."""
+    await store.hold_loan(work, customer_id, loan_id)
+
+
 async def mandate_of(work: Work, *, customer_id: CustomerId, loan_id: LoanId) -> MandateInForce | None:
     """Give a loan's mandate, or None."""
     found = await store.mandate(work, customer_id, loan_id)

@@ -53,6 +53,9 @@ on conflict (customer_id, mandate_id) do nothing;
 -- name: mandate_of_loan
 select mandate_id, account, max_each_fen, until, is_on from payments.mandates where customer_id = :customer_id and loan_id = :loan_id;
 
+-- name: hold_loan
+select 1 from payments.mandates where customer_id = :customer_id and loan_id = :loan_id for update;
+
 -- name: switch_mandate
 update payments.mandates set is_on = :is_on, changed_at = :changed_at where customer_id = :customer_id and loan_id = :loan_id;
 

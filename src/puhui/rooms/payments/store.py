@@ -122,6 +122,10 @@ async def mandate(work: Work, customer_id: CustomerId, loan_id: LoanId) -> tuple
     return MandateId(row["mandate_id"]), row["account"], MandateTerms(Money(row["max_each_fen"]), row["until"], row["is_on"])
 
 
+async def hold_loan(work: Work, customer_id: CustomerId, loan_id: LoanId) -> None:
+    await SQL.hold_loan.value(work, customer_id=customer_id, loan_id=loan_id)
+
+
 async def switch_mandate(work: Work, customer_id: CustomerId, loan_id: LoanId, *, is_on: bool) -> int:
     return await SQL.switch_mandate.run(work, customer_id=customer_id, loan_id=loan_id, is_on=is_on, changed_at=work.at)
 
