@@ -16,7 +16,6 @@ DICE = ("random.", "secrets.", "np.random.", "numpy.random.")
 # Whoever may ask, and why.
 MAY_ASK = {
     "foundation/clock.py": "the one clock",
-    "foundation/desk.py": "makes the clock of the process",
     "foundation/crypto.py": "fresh nonces and keys; no stored value depends on their order",
     "foundation/signing.py": "fresh keys",
     "foundation/keyfiles.py": "fresh keys",

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import aiohttp
@@ -168,7 +168,7 @@ async def stored_clock(reading: Connections, config: Config) -> Clock:
         reading.give_back(connection)
     if row and row["mode"] == config.clock.value:
         return Clock(config.clock, row["since_at"], row["since_real"], row["speed"], row["tick_s"])
-    return Clock(config.clock, config.clock_at.astimezone(UTC), datetime.now(UTC).timestamp(), config.clock_speed, config.tick_s)
+    return Clock(config.clock, config.clock_at.astimezone(UTC), speed=config.clock_speed, tick_s=config.tick_s)
 
 
 async def store_clock(work: Work) -> None:

@@ -9,7 +9,6 @@ import platform
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +36,23 @@ class Spent:
 
 async def run(home: Path, *, seconds: int, per_s: int, seed: int) -> dict[str, Any]:
     """Measure, and print the machine beside the figures."""
+    clock = Clock()
     plan = stand.Plan(home, clock="live", seed=seed, people=0, fsync=True, town_arguments=TOWN)
     with stand.start(plan) as running:
         async with aiohttp.ClientSession() as session:
-            driver = Driver(driver_key(home), session, Clock(), [])
-            began, before, asked = time.monotonic(), spent(running), await exchanges(session, running)
+            driver = Driver(driver_key(home), session, clock, [])
+            began, before, had = time.monotonic(), spent(running), await exchanges(session, running)
             body = {"per_s": per_s, "seconds": seconds, "warmup_s": WARMUP_S}
             seen: dict[str, Any] = await driver.ask("POST", f"{running.town_url}/town/bench", body, key=f"bench-{seed}-{per_s}-{seconds}", timeout_s=seconds + WARMUP_S + 240)
             after, took = spent(running), time.monotonic() - began
-            asked = await exchanges(session, running) - asked
+            exchanged = await exchanges(session, running) - had
+        loans_per_s_milli = seen.pop("loans_per_s_milli")
         return seen | {
-            "loans_per_s": seen.pop("loans_per_s_milli") / 1000,
+            "loans_per_s": loans_per_s_milli / 1000,
             "tap_to_answer_p99_ms": seen["tap_to_answer_ms"].get("p99"),
             "sign_to_money_p99_ms": seen["sign_to_money_ms"].get("p99"),
-            "exchanges": asked,
-            "exchanges_per_loan": round(asked / seen["loans_all"], 1) if seen["loans_all"] else None,
+            "exchanges": exchanged,
+            "exchanges_per_loan": round(exchanged / seen["loans_all"], 1) if seen["loans_all"] else None,
             "per_s_wanted": per_s,
             "seconds": seconds,
             "cpu_s": {
@@ -62,7 +63,7 @@ async def run(home: Path, *, seconds: int, per_s: int, seed: int) -> dict[str, A
             },
             "fsync_us": fsync_us(home),
             "machine": machine(),
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "at": clock.now().isoformat(timespec="seconds"),
             "where": "in the simulated town; rail 100 ms, other services 20 ms, reading time real",
         }
 

@@ -12,12 +12,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from puhui.foundation.clock import Clock
 from puhui.foundation.refusals import Refusal
 from puhui.proofs import stand
 from puhui.proofs.bench_apply import machine
@@ -94,7 +94,7 @@ async def run(home: Path, *, seed: int, paints: int) -> dict[str, Any]:
                 "browser": browser.version,
                 "seed": seed,
                 "machine": machine(),
-                "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "at": Clock().now().isoformat(timespec="seconds"),
                 "where": "in the simulated town, one person, platform and browser on the same cores",
             }
 
