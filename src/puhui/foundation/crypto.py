@@ -82,11 +82,6 @@ class Sealed:
     def name(self) -> str:
         return f"{self.table}.{self.column}"
 
-    @property
-    def under(self) -> str:
-        """Give, in SQL, the number of the key a cell is under; null for an empty cell (what it held was erased)."""
-        return f"case when length({self.column}) > 2 then get_byte({self.column}, 0) * 256 + get_byte({self.column}, 1) end"
-
 
 def fresh_keys() -> FieldKeys:
     return FieldKeys({1: secrets.token_bytes(32)}, secrets.token_bytes(32))

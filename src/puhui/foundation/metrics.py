@@ -29,14 +29,14 @@ OLDEST = Gauge("puhui_waiting_oldest_seconds", "How long the oldest due flow has
 
 
 @contextmanager
-def timed(histogram: Histogram, label: str, *, end: str = "done", fault: str = "fault") -> Iterator[None]:
-    """Count one piece of work and how long it took; one that raises ends as `fault`."""
-    began, became = monotonic(), fault
+def timed(histogram: Histogram, label: str) -> Iterator[None]:
+    """Count one piece of work and how long it took; it ends as `done`, or as `fault` if it raises."""
+    began, end = monotonic(), "fault"
     try:
         yield
-        became = end
+        end = "done"
     finally:
-        histogram.labels(label, became).observe(monotonic() - began)
+        histogram.labels(label, end).observe(monotonic() - began)
 
 
 async def look(work: Work) -> None:
