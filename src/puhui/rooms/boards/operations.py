@@ -171,10 +171,10 @@ async def standing(work: Work) -> Standing:
     return Standing(**(await SQL.standing.row(work) or {}))
 
 
-async def funding(work: Work) -> list[FunderLine]:
-    """Give each funder's part of the loans paid out."""
+async def funding(work: Work, partner_ids: Sequence[str] | None = None) -> list[FunderLine]:
+    """Give each funder's part of the loans paid out; of these partners alone, if some are named."""
     await SQL.more_memory.run(work)
-    return [FunderLine(**row) for row in await SQL.funding.rows(work)]
+    return [FunderLine(**row) for row in await SQL.funding.rows(work, partner_ids=None if partner_ids is None else list(partner_ids))]
 
 
 async def thin_file(work: Work) -> ThinFile:

@@ -167,7 +167,8 @@ from boards.loans;
 -- name: funding
 select s.partner_id, count(*) as loans, sum(s.share_fen)::bigint as share_fen
 from boards.shares s join boards.loans l on l.customer_id = s.customer_id and l.loan_id = s.loan_id
-where l.paid_at is not null and l.returned_at is null group by s.partner_id order by s.partner_id;
+where l.paid_at is not null and l.returned_at is null and (:partner_ids::text[] is null or s.partner_id = any(:partner_ids))
+group by s.partner_id order by s.partner_id;
 
 -- name: thin_file
 select count(*) filter (where a.is_thin_file)                                                       as decided,

@@ -295,8 +295,9 @@ async def all_partners(visit: Visit) -> Sheet:
     role, standing = visit.one_of("role", roles), visit.one_of("standing", standings)
     async with visit.reading() as work:
         found, total = await partners.partners_page(work, role=Role(role) if role else None, standing=Standing(standing) if standing else None, **visit.span)
-        terms = {row["partner_id"]: row for row in await funding.all_terms(work, partner_ids=[one["partner_id"] for one in found])}
-        shares = {line.partner_id: line for line in await boards.funding(work)}
+        shown = [one["partner_id"] for one in found]
+        terms = {row["partner_id"]: row for row in await funding.all_terms(work, partner_ids=shown)}
+        shares = {line.partner_id: line for line in await boards.funding(work, shown)}
     rows = [
         {
             "partner_id": one["partner_id"],
@@ -453,14 +454,11 @@ async def days(visit: Visit) -> Sheet:
     async with visit.reading() as work:
         found, total = await ledger.days_ended(work, **visit.span)
         closed, today = await ledger.closed_until(work), work.today
-        money = {line.day: line for line in await boards.money(work, since=today - timedelta(days=40))}
     rows = [
         {
             **row,
             "took_ms": int((row["ended_at"] - row["began_at"]) / timedelta(milliseconds=1)),
             "state": "closed" if row["is_closed"] else "open",
-            "paid_out_fen": money[row["business_date"]].paid_out_fen if row["business_date"] in money else None,
-            "repaid_fen": money[row["business_date"]].repaid_fen if row["business_date"] in money else None,
         }
         for row in rows_of(found)
     ]
