@@ -35,14 +35,19 @@ async def another_process(house):
 
 async def at_both(house, path, body, key, secret):
     """Send one request to both processes at the same moment, twice each; give every (status, body)."""
+    return await together(house, path, [(body, key)] * 4, secret)
 
-    async def send(client, url):
+
+async def together(house, path, requests, secret):
+    """Send (body, key) after (body, key) at the same moment, to the two processes in turn; give every (status, body)."""
+
+    async def send(client, url, body, key):
         headers = {"Puhui-Session": secret, "Idempotency-Key": key}
         async with client.post(url + path, data=msgspec.json.encode(body), headers=headers) as reply:
             return reply.status, msgspec.json.decode(await reply.read())
 
     async with another_process(house) as other, aiohttp.ClientSession() as client:
-        return await asyncio.gather(*(send(client, url) for url in (house.url, other, house.url, other)))
+        return await asyncio.gather(*(send(client, (house.url, other)[n % 2], body, key) for n, (body, key) in enumerate(requests)))
 
 
 @pytest.mark.parametrize(
@@ -70,6 +75,14 @@ def test_the_same_step_at_two_processes_at_once_is_one_step(house, step, body):
     assert all(answer == answers[0] for answer in answers), answers
     for kept in ("cases", "consents", "messages"):
         assert len(after[kept]) - len(before[kept]) <= 1, kept
+
+
+def test_of_two_repayments_ordered_at_once_only_one_begins(house):
+    house.run(house.loop.pass_time(minutes=5))
+    asked = [({"loan_id": house.loan_id, "amount_fen": 1_000, "payment_key": f"rival-{n}", "intent": "prepay"}, f"rival-{n}") for n in range(6)]
+    answers = house.run(together(house, "/borrower/v1/steps/repay", asked, house.borrower.secret))
+    assert sorted(status for status, _ in answers) == [200] + [409] * 5, answers
+    assert {body["code"] for status, body in answers if status == 409} == {"collect.repayment-on-its-way"}
 
 
 class Twice(Resident):
