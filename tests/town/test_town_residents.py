@@ -16,6 +16,7 @@ import puhui_town.people
 import puhui_town.rail
 import puhui_town.shops
 from puhui_town.checks.population import Sms
+from puhui_town.people.bench import Watch
 from puhui_town.people.needs import CHINA
 from puhui_town.people.townsfolk import Townsfolk
 from puhui_town.people.walk import Walk
@@ -306,3 +307,13 @@ async def test_what_he_pays_of_his_own_will_lies_there(lender: Lender) -> None:
 def test_a_walk_survives_the_store() -> None:
     walk = Walk(n=3, errand="borrow", k=68, dice=[0.1], facts={"offers": [OFFER]})
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(walk), type=Walk) == walk
+
+
+def test_whoever_finds_his_money_there_before_the_answer_to_his_signature_is_done_when_it_is_paid():
+    watch = Watch(Clock.begin(ClockMode.STEPPED, START))
+    watch.open = {7}
+    watch.sign(7)
+    watch.end(7, "active")
+    assert watch.open == {7}, "an end without the money is not the end"
+    watch.money(7)
+    assert watch.open == set()

@@ -25,6 +25,7 @@ SETTLE_S = 45.0
 HISTORY = timedelta(days=740)
 AT_ONCE_MAX = 50_000
 AMOUNT_FEN = 300_000
+SIGNED = frozenset({"signed", "active"})  # the money of some is there before the answer to their signature
 
 
 class BenchAsked(msgspec.Struct, frozen=True):
@@ -71,7 +72,7 @@ class Watch:
         self._close(n)
 
     def _close(self, n: int) -> None:
-        if n in self.ended and (self.ended[n] != "signed" or n in self.paid):
+        if n in self.ended and (self.ended[n] not in SIGNED or n in self.paid):
             self.open.discard(n)
         if not self.open:
             self.all_over.set()
@@ -169,8 +170,8 @@ class Bench:
         answers = sorted(watch.answered[n] - watch.tapped[n] for n in watch.answered if low <= watch.answered[n] < high)
         money = sorted(watch.paid[n] - watch.signed[n] for n in inside)
         ends = Counter(why for why in watch.ended.values())
-        good = {"signed", "declined", "too-dear", "too-little", "changed-mind", "proof-not-enough"}
-        unpaid = sum(watch.ended.get(n) == "signed" and n not in watch.paid for n in people)
+        good = {*SIGNED, "declined", "too-dear", "too-little", "changed-mind", "proof-not-enough"}
+        unpaid = sum(watch.ended.get(n) in SIGNED and n not in watch.paid for n in people)
         return {
             "simulated": True, "arrived": len(people), "per_s": body.per_s, "counted_s": body.seconds, "began_ms": begin_ms,
             "loans_counted": len(inside), "loans_per_s_milli": 1000 * len(inside) // body.seconds, "loans_all": len(watch.paid),
