@@ -41,7 +41,7 @@ TABLE = [
         GET /icon.svg   GET /manifest.webmanifest   GET /keys   GET /health   GET /metrics   GET /openapi.json
         GET /portal   GET /portal/api/{operation_id}   GET /portal/samples/{name}
         GET /borrower/   GET /borrower/coach   GET /borrower/language/{code}   GET /borrower/offline   GET /borrower/offline.js
-        GET /console/login   GET /console/look   GET /console/assets/{name:path}
+        GET /console/   GET /console/login   GET /console/look   GET /console/assets/{name:path}
         POST /staff/v1/login"""),
     ("", EVERYBODY, "GET /borrower/o/{token}"),
     ("", "", "GET /borrower/s/{secret}   POST /console/login"),  # a spent address; a log-in with nothing in it

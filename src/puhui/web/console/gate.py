@@ -285,6 +285,11 @@ def _to(address: str, *, forget: bool = False) -> Response:
     return response
 
 
+async def home(_request: Request) -> Response:
+    """`GET /console/`, as people write it."""
+    return _to(HOME)
+
+
 async def not_found(request: Request) -> Response:
     """Answer below `/console/` where nothing lies: a page, and only to whom the house knows."""
 
@@ -305,6 +310,6 @@ def routes(screens: list[Screen]) -> list[Route]:
     for screen in screens:
         made.append(Route(screen.path, show(screen), methods=["GET"]))
         made += [Route(f"{screen.path}/{deed.name}", do(screen, deed), methods=["POST"]) for deed in screen.deeds]
-    return [*made, Route("/console/{rest:path}", not_found, methods=["GET", "POST"])]
+    return [*made, Route("/console/", home, methods=["GET"]), Route("/console/{rest:path}", not_found, methods=["GET", "POST"])]
 
 

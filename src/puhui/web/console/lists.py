@@ -136,11 +136,11 @@ async def entries(visit: Visit) -> Sheet:
     return Sheet("entries", [Table("entries", columns, rows, total=len(rows), most=max(len(rows), 1), is_listing=True)])
 
 
-def choices(visit: Visit, name: str, values: tuple[str, ...], *, is_word: bool = True) -> Choices:
-    """Give the pills of one filter, `all` first."""
+def choices(visit: Visit, name: str, values: tuple[str, ...], *, is_word: bool = True, word: str = "") -> Choices:
+    """Give the pills of one filter, `all` first; the word for a value is the value itself, after `word`."""
     chosen_one = visit.query.get(name, "")
     every = Choice("any", visit.here(**{name: None}), not chosen_one)
-    return Choices(f"by-{name}", [every, *(Choice(value, visit.here(**{name: value}), value == chosen_one, is_word) for value in values)])
+    return Choices(f"by-{name}", [every, *(Choice(word + value, visit.here(**{name: value}), value == chosen_one, is_word) for value in values)])
 
 
 def chosen(visit: Visit, *names: str) -> list[Choices]:

@@ -48,7 +48,7 @@ async def catalogue(visit: Visit) -> Sheet:
     columns = (Column("variable", "text", ONE + "?name={address}"), Column("meaning"), Column("source", "word"), Column("unit", "word"), Column("sign", "word"), Column("in_card", "yes"))
     listing = Table("variables", columns, rows, "no-variable-found", total=len(names), page=visit.page, is_listing=True, note="variables-note")
     search: list[Block] = [Form("find", [Entry("q", value=asked, is_wanted=False, hint="variables-hint")], title="find-variables")]
-    return Sheet("variables", [choices(visit, "set", SETS), choices(visit, "table", tables, is_word=False), listing], about=asked, aside=search)
+    return Sheet("variables", [choices(visit, "set", SETS), choices(visit, "table", tables, word="item-"), listing], about=asked, aside=search)
 
 
 def found(whole: str, table: str, asked: str, language: Language) -> Sequence[str]:
@@ -286,7 +286,7 @@ async def person(visit: Visit) -> Sheet:
     note = [] if visit.may(Duty.SEE_DECISIONS) else [Note("values-masked")]
     return Sheet(
         "person-variables",
-        [facts, *note, choices(visit, "table", sources, is_word=False), Table("variables", tuple(columns), rows, total=len(rows), most=max(len(rows), 1))],
+        [facts, *note, choices(visit, "table", sources, word="item-"), Table("variables", tuple(columns), rows, total=len(rows), most=max(len(rows), 1))],
         about=customer_id,
     )
 
