@@ -3,6 +3,7 @@
 The same telling serves the demo, the long story with a write-off, the runs with faults, and chaos with kills.
 """
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -163,13 +164,14 @@ async def put_faults(telling: Telling, rules: list[dict[str, Any]]) -> None:
 async def report(telling: Telling) -> dict[str, Any]:
     """Count, and let others check: the rail, the funders, the bureau, the town's own watch, and a fresh process for the decisions."""
     day = telling.driver.clock.now().astimezone(SHANGHAI).date() - timedelta(days=1)
-    facts = await _counts(telling.desk, day)
-    facts |= await _checked_by_others(telling)
-    facts |= _replayed(telling)
+    async with asyncio.TaskGroup() as group:
+        replayed = group.create_task(asyncio.to_thread(_replayed, telling))
+        facts = await _counts(telling.desk, day) | await _checked_by_others(telling)
+        state = await end_state(telling.desk, day)
+    facts |= replayed.result()
     if telling.tale.has_faults:
         fired = await telling.driver.ask("GET", f"{telling.town}/town/faults/fired")
         facts["faults_fired"] = len(fired["fired"])
-    state = await end_state(telling.desk, day)
     return facts | {
         "state_sha256": state.sha256,
         "state_lines": state.lines,
