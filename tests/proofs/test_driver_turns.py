@@ -71,6 +71,15 @@ async def test_of_two_due_at_once_the_town_begins_and_the_platforms_clock_is_mov
     assert one.asked[2:5] == [("platform", False), ("town", True), ("platform", True)]
 
 
+async def test_who_is_due_and_does_nothing_is_left_alone_until_somebody_stirs_it():
+    """What is due lies in the hands of a process that was killed: its lease must run out in real time, so the driver goes on asking, step by step."""
+    held = [{"did": 0, "told": 0, "next_due": after(1)}] * 300
+    one = driver(platform=[*held, {"did": 1, "told": 0}])
+    await one.run_until(T0 + timedelta(minutes=1))
+    assert ran(one).count("platform") >= 301
+    assert one.did == 1
+
+
 async def test_two_that_find_work_for_each_other_for_ever_are_stopped() -> None:
     busy = [{"did": 1, "told": 1}] * 1000
     with pytest.raises(NeverQuiet):

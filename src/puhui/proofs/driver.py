@@ -122,26 +122,28 @@ class Driver:
         return await self.settle(to, after=first)
 
     async def settle(self, at: datetime, *, after: Side | None = None) -> datetime:
-        """Let the sides run in turn, the one `after` which comes first, while one is due or stirred; give the next due time."""
-        order = self._from(after)
+        """Let the sides run in turn, the one `after` which comes first, while one is due or stirred; give the next due time.
+
+        Who is due and still does nothing is left alone until another stirs it: what is due there is in the hands of a process that died, for a while.
+        """
+        order, in_vain = self._from(after), set[str]()
         for turn in range(ROUNDS_MAX * len(order)):
-            if all(self._is_quiet(side, at) for side in order):
+            waiting = [side for side in order if side.name in self.stirred or (self.dues.get(side.name, FAR) <= at and side.name not in in_vain)]
+            if not waiting:
                 return min(self.dues.values())
             side = order[turn % len(order)]
-            if not self._is_quiet(side, at):
-                await self._run(side, at)
+            if side in waiting and not await self._run(side, at):
+                in_vain.add(side.name)
         raise NeverQuiet(at=at.isoformat(), rounds=ROUNDS_MAX)
 
-    async def _run(self, side: Side, at: datetime) -> None:
+    async def _run(self, side: Side, at: datetime) -> int:
         moved = await self.advance(side, at, run=True)
         self.did += moved.did
         self.dues[side.name] = moved.due
         self.stirred.discard(side.name)
         if moved.stirs:
             self.stirred.update(other.name for other in self.sides if other is not side)
-
-    def _is_quiet(self, side: Side, at: datetime) -> bool:
-        return side.name not in self.stirred and self.dues.get(side.name, FAR) > at
+        return moved.did
 
     def _from(self, after: Side | None) -> list[Side]:
         """Give the sides in the order in which they run, the one that has just run last."""
